@@ -1,0 +1,32 @@
+# Needs python3 (3.11 or newer) with venv, and node for pyright; everything else is installed into .venv.
+.PHONY: setup demo test lint format bench clean
+
+STAMP := .venv/.installed
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x .venv/bin/python || python3 -m venv .venv
+	.venv/bin/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: setup
+	.venv/bin/overture run recipes/quickstart.yaml
+
+test: setup
+	.ci/stages lint format types tests
+
+lint: setup
+	.ci/stages lint format types
+
+format: setup
+	.venv/bin/ruff check -q --fix .
+	.venv/bin/ruff format -q .
+
+bench: setup
+	set -e; for script in benchmarks/*.py; do .venv/bin/python $$script; done
+
+# Runs are data: they stay.
+clean:
+	rm -rf .venv build *.egg-info .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

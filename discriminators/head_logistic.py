@@ -1,0 +1,25 @@
+"""Behaviour alone: what the label heads can tell apart, and the density ratio that matching on them needs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.feature_extraction import DictVectorizer
+
+from discriminators.heads import text_labels
+from discriminators.logistic import FittedLogistic, fit_logistic
+from schemas.contracts import Discriminator, EmbedTexts, Texts
+
+
+class HeadLogistic(Discriminator):
+    """A logistic classifier over the one-hot labels of the text heads."""
+
+    strength: float = 1.0
+    """Inverse of the regularisation (C): smaller is smoother."""
+
+    def fit(self, real: Sequence[Texts], synthetic: Sequence[Texts], embed: EmbedTexts, seed: int) -> FittedLogistic:
+        one_hot = DictVectorizer(sparse=False).fit([text_labels(texts) for texts in (*real, *synthetic)])
+
+        def featurise(dialogues: Sequence[Texts]) -> np.ndarray:
+            return np.asarray(one_hot.transform([text_labels(texts) for texts in dialogues]))
+
+        return fit_logistic(featurise, real, synthetic, self.strength, seed)

@@ -1,0 +1,127 @@
+"""Private knowledge in the wrong mouth, or out before its time: works from views and turns alone.
+
+A secret is a fact another role holds, or an entry of another role's `private`. It is out once somebody who knows it has
+said it, or the program has marked it disclosed. Words everybody was given (the public text, the speaker's own view) are
+no leak, nor is a short value somebody could have worked out: only a run of `span` tokens, or a value as distinctive as
+a name of two words, an address or a number of four digits, proves that the speaker saw what it should not have seen.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from schemas.contracts import Filter
+from schemas.dialogue import Dialogue
+from schemas.judgement import KEEP, Verdict
+from schemas.scenario import Fact, Scenario, View
+
+SPAN = 8
+
+
+def leaked(text: str, secrets: Mapping[str, str], known: str = "", span: int = SPAN) -> list[str]:
+    """Names of the secrets (name -> text) that `text` gives away and `known` does not; for turns and rendered prompts.
+
+    A secret is given away by a run of `span` of its tokens, or, if it is shorter, as a whole where it is distinctive.
+    """
+    tokens, public = _tokens(text), _tokens(known)
+    runs, shared = _runs(tokens, span), _runs(public, span)
+    found: list[str] = []
+    for name, secret in secrets.items():
+        of_secret = _tokens(secret)
+        if len(of_secret) >= span:
+            given = bool((_runs(of_secret, span) & runs) - shared)
+        else:
+            given = distinctive(secret) and _contains(tokens, of_secret) and not _contains(public, of_secret)
+        if given:
+            found.append(name)
+    return found
+
+
+def distinctive(value: str) -> bool:
+    """Nobody says it by chance: an address, a number of four digits or more, or two words with ten letters."""
+    if "@" in value or "://" in value:
+        return True
+    digits, letters = sum(c.isdigit() for c in value), sum(c.isalpha() for c in value)
+    return digits >= 4 or (letters >= 10 and len(_tokens(value)) >= 2)
+
+
+class PrivateLeak(Filter):
+    """Drops dialogues in which a role says what only another may know, or the partner gives the answer away."""
+
+    span: int = SPAN
+    """Tokens in a row that prove a leak."""
+    answers: tuple[str, ...] = ("answer",)
+    """Names in `View.private` whose value must come from the learner first. The verifier's answer always counts."""
+
+    def judge(self, dialogue: Dialogue) -> Verdict:
+        scenario = dialogue.scenario
+        secrets = {role: _secrets_from(role, scenario) for role in scenario.views}
+        out: set[str] = set()
+        heard: list[str] = [view.public for view in scenario.views.values()]
+        answered = False
+        for i, turn in enumerate(dialogue.turns):
+            out.update(turn.facts_disclosed, turn.facts_volunteered)
+            if turn.kind != "utterance" or not turn.text or turn.role not in scenario.views:
+                continue
+            known = "\n".join([*heard, _own_words(scenario.views[turn.role])])
+            hidden = {name: text for name, text in secrets[turn.role].items() if name.partition("/")[0] not in out}
+            names = leaked(turn.text, hidden, known, self.span)
+            if names:
+                return Verdict(keep=False, reason="private_leak", detail=f"turn {i} ({turn.role}): {names[0]}")
+            never = {f.id: f.text for f in scenario.views[turn.role].facts if f.disclose == "never"}
+            if leaked(turn.text, never, "\n".join(heard), self.span):
+                return Verdict(keep=False, reason="forbidden_disclosure", detail=f"turn {i} ({turn.role})")
+            answered = answered or (turn.role == dialogue.learner and turn.answer is not None)
+            if not answered and turn.role == dialogue.partner and self._reveals(turn.text, scenario, heard, turn.role):
+                return Verdict(keep=False, reason="answer_revealed", detail=f"turn {i} ({turn.role})")
+            heard.append(turn.text)
+        return KEEP
+
+    def _reveals(self, text: str, scenario: Scenario, heard: Iterable[str], role: str) -> bool:
+        """Whether the partner says an answer that neither the problem, its facts nor anybody before holds."""
+        view = scenario.views[role]
+        answers = [view.private[name] for name in self.answers if name in view.private]
+        if scenario.verifier is not None:
+            answers.append(scenario.verifier.answer)
+        given = _tokens("\n".join([*heard, view.public, *(f"{f.text} {f.value}" for f in scenario.facts)]))
+        said = _tokens(text)
+        return any(
+            _is_answer_like(answer) and _contains(said, _tokens(answer)) and not _contains(given, _tokens(answer))
+            for answer in answers
+        )
+
+
+def _is_answer_like(answer: str) -> bool:
+    """ "yes", "no" and "b" are said for other reasons."""
+    return any(c.isdigit() for c in answer) or len(answer) >= 5
+
+
+def _secrets_from(role: str, scenario: Scenario) -> dict[str, str]:
+    """Fact id, or `ROLE.NAME` of a private entry, -> text. A fact's value is a secret of its own, `ID/value`."""
+    secrets: dict[str, str] = {}
+    for holder, view in scenario.views.items():
+        if holder != role:
+            secrets |= {f"{holder}.{name}": text for name, text in view.private.items()}
+            secrets |= {fact.id: fact.text for fact in view.facts}
+            secrets |= {f"{fact.id}/value": fact.value for fact in view.facts}
+    return secrets
+
+
+def _own_words(view: View) -> str:
+    facts: tuple[Fact, ...] = view.facts
+    return "\n".join([view.brief, *view.private.values(), *(f"{f.text}\n{f.value}" for f in facts)])
+
+
+def _tokens(text: str) -> list[str]:
+    return re.findall(
+        r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s.,;:!?'\"()\[\]$-]", text.lower().replace("’", "'")
+    )
+
+
+def _runs(tokens: list[str], size: int) -> set[tuple[str, ...]]:
+    """Runs of `size` tokens, at least half of them words: the same sum can be worked out by anybody."""
+    runs = zip(*(tokens[i:] for i in range(size)), strict=False)
+    return {run for run in runs if 2 * sum(token.isalpha() for token in run) >= size}
+
+
+def _contains(tokens: list[str], part: list[str]) -> bool:
+    return bool(part) and any(tokens[i : i + len(part)] == part for i in range(len(tokens) - len(part) + 1))

@@ -1,0 +1,23 @@
+"""The leak scan of rendered requests: what a role's model was shown must not hold what only another role may know (law 3)."""
+
+from filters.private_leak import leaked
+from schemas.dialogue import Dialogue
+from schemas.judgement import KEEP, Verdict
+
+
+def prompt_leak(dialogue: Dialogue, role: str, turn: int, prompt: str) -> Verdict:
+    """`prompt`: the rendered request that asked `role` for turn number `turn`."""
+    views = dialogue.scenario.views
+    before = dialogue.turns[:turn]
+    out = {fact_id for t in before for fact_id in (*t.facts_disclosed, *t.facts_volunteered)}
+    secrets: dict[str, str] = {}
+    for holder, view in views.items():
+        if holder != role:
+            secrets |= {f"{holder}.{name}": text for name, text in view.private.items()}
+            secrets |= {fact.id: fact.text for fact in view.facts if fact.id not in out}
+    mine = views[role]
+    own = [mine.brief, mine.public, *mine.private.values(), *(f.text for f in mine.facts)]
+    names = leaked(prompt, secrets, "\n".join([*own, *(t.text or "" for t in before)]))
+    if names:
+        return Verdict(keep=False, reason="prompt_leak", detail=f"request of {role} for turn {turn}: {names[0]}")
+    return KEEP

@@ -1,0 +1,408 @@
+"""Open conversation in which the assistant leads: it opens topics, hands over from one to the next by a bridge, offers things unasked,
+and closes (methods §6, §13). In a quarter of the scenarios leading is unwelcome, and the assistant has to notice.
+
+The user's side is drawn from transitions fitted on real chat (`generators.latents.cues`); what a user may tell are facts, which come out
+when asked or when an intent volunteers them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from itertools import pairwise
+from random import Random
+from typing import Any, ClassVar, Self
+
+import yaml
+
+from generators.latents.cues import INTENTS, TurnIntents, fit_turn_intents, is_question
+from generators.speakers.chat_assistant import ChatAssistant
+from generators.speakers.chat_user import ChatUser
+from schemas.contracts import Family, Speaker
+from schemas.dialogue import Dialogue, Ending, Move, Turn
+from schemas.identity import rng
+from schemas.scenario import Fact, Scenario, View
+
+TOPICS: dict[str, dict[str, Any]] = yaml.safe_load(
+    resources.files("generators.domains").joinpath("small_talk.yaml").read_text()
+)
+_NAMES = ("Sam", "Mia", "Leo", "Ana", "Kim", "Joe", "Zoe", "Ben", "Eva", "Raj", "Lena", "Omar")
+_JOBS = (
+    "a student",
+    "a nurse",
+    "a baker",
+    "between jobs",
+    "a teacher",
+    "a carpenter",
+    "in an office",
+    "a bus driver",
+    "retired",
+)
+
+
+# What people text in four words or fewer carries no content for a model to phrase: it is drawn and said as it stands.
+_REACTIONS = (
+    "oh nice",
+    "haha same",
+    "good to know",
+    "makes sense",
+    "never thought of that",
+    "thats cool",
+    "lol ok",
+    "true",
+    "huh interesting",
+    "oh wow",
+    "for real",
+    "ha ha ok",
+    "yeah i get that",
+    "sounds about right",
+    "no way",
+    "thats funny",
+    "oh i see",
+    "fair enough",
+    "lol same here",
+    "wow ok",
+    "yeah totally",
+    "mhm",
+    "right",
+    "cool cool",
+    "oh really",
+    "haha love that",
+    "not bad",
+    "i bet",
+    "thats wild",
+    "aw thats nice",
+    "yep",
+    "ok good point",
+)
+_SHORT = (
+    "not really",
+    "kind of",
+    "hard to say",
+    "sometimes",
+    "not that much",
+    "depends on the day",
+    "yeah a bit",
+    "no idea honestly",
+    "i guess so",
+    "once in a while",
+    "not lately",
+    "mostly yes",
+    "eh so so",
+    "used to",
+)
+_DECLINES = ("not really my thing", "eh maybe not", "id rather not", "nah im good")
+
+
+class Conversation(Family):
+    """Small talk over two topics; learner: assistant, partner: user."""
+
+    learner: ClassVar[str] = "assistant"
+    partner: ClassVar[str] = "user"
+    reference: ClassVar[str | None] = "pypi:chitchat-dataset"
+    speakers: ClassVar[Mapping[str, Speaker]] = {"assistant": ChatAssistant(), "user": ChatUser()}
+
+    turn_intents: TurnIntents = TurnIntents.model_validate_json(
+        resources.files("generators.domains").joinpath("small_talk_intents.json").read_text()
+    )
+    """Fitted on the reference's fit split when a run has one; the committed statistics (of chitchat) otherwise."""
+    unwelcome: float = 0.25
+    """Share of scenarios in which the user does not want to be led."""
+    max_turns: int = 8
+    """Most messages of a dialogue."""
+
+    def fitted(self, reference: Iterable[Dialogue]) -> Self:
+        return self.model_copy(update={"turn_intents": fit_turn_intents(reference)})
+
+    def sample(self, rng: Random) -> Scenario:
+        first = rng.choice(sorted(TOPICS))
+        second = rng.choice(sorted(TOPICS[first]["bridges"]))
+        welcome = rng.random() >= self.unwelcome
+        tells = [
+            Fact(id=f"u{n}", holder="user", slot=question, value=tell, text=tell, required=False)
+            for n, (question, tell) in enumerate(_tells(first, rng, 2) + _tells(second, rng, 1))
+        ]
+        own = [
+            Fact(id=f"r{n}", holder="assistant", slot=question, value=tell, text=tell, required=False)
+            for n, (question, tell) in enumerate(_tells(first, rng, 3))
+        ]
+        tips = [
+            Fact(
+                id=f"a{n}", holder="assistant", slot=topic, value=tip, text=tip, required=False, disclose="volunteered"
+            )
+            for n, (topic, tip) in enumerate((t, rng.choice(TOPICS[t]["tips"])) for t in (first, second))
+        ]
+        name, age, job = rng.choice(_NAMES), rng.randint(18, 67), rng.choice(_JOBS)
+        casing = "lower" if rng.random() < self.turn_intents.lower_case else "mixed"
+        final_stop = "no" if rng.random() < self.turn_intents.no_final_stop else "yes"
+        patience = rng.randint(2, 3)
+        return Scenario(
+            family=self.name(),
+            domain="small_talk",
+            base_case_id=f"small_talk/{first}-{second}",
+            seed=0,
+            goal="a conversation both would repeat",
+            views={
+                "assistant": View(
+                    role="assistant",
+                    brief=f"You are Robin, texting with {name}. You like people.",
+                    facts=(*tips, *own),
+                ),
+                "user": View(
+                    role="user",
+                    brief=f"You are {name}, {age}, {_article(job)}.",
+                    facts=tuple(tells),
+                    private={"casing": casing, "final_stop": final_stop},
+                ),
+            },
+            session_latents={
+                "profile": {"name": name, "age": age, "job": job},
+                "style": {"casing": casing, "final_stop": final_stop},
+                "patience": patience,
+                "welcomes_leading": welcome,
+                "double_text": self.turn_intents.double_text,
+            },
+            plan={"path": [first, second], "bridge": TOPICS[first]["bridges"][second]},
+            max_turns=self.max_turns,
+        )
+
+    def next(self, scenario: Scenario, turns: Sequence[Turn]) -> Move | Ending:
+        if turns and (over := self._over(scenario, turns)):
+            return over
+        if not turns:
+            return self._assistant(scenario, turns) if scenario.policy == "proactive" else self._user(scenario, turns)
+        if turns[-1].role == "assistant" or self._texts_again(scenario, turns):
+            return self._user(scenario, turns)
+        return self._assistant(scenario, turns)
+
+    def outcome(self, scenario: Scenario, turns: Sequence[Turn], ending: Ending) -> dict[str, Any]:
+        return {
+            "topics": sorted({t.labels["topic"] for t in turns if "topic" in t.labels}),
+            "topic_shifts": sum(bool(t.labels.get("topic_shift")) for t in turns),
+            "refused": _refused_at(turns) is not None,
+            "pushes_after_refusal": _pushes_after_refusal(turns),
+        }
+
+    def _over(self, scenario: Scenario, turns: Sequence[Turn]) -> Ending | None:
+        last = turns[-1]
+        if last.intent_requested == "bye":
+            return Ending(reason="closed_by_partner", by="user")
+        if last.intent_requested == "close":
+            answers = rng(scenario.seed, "answers_goodbye").random() < 0.5 and len(turns) < scenario.max_turns
+            return None if answers else Ending(reason="closed_by_learner", by="assistant")
+        return Ending(reason="max_turns") if len(turns) >= scenario.max_turns else None
+
+    def _texts_again(self, scenario: Scenario, turns: Sequence[Turn]) -> bool:
+        """Double texting: at most once a dialogue, and not where it would crowd out the assistant's turns."""
+        before = any(a.role == b.role for a, b in pairwise(turns))
+        draw = rng(scenario.seed, "double_text", len(turns)).random()
+        rate = float(scenario.session_latents["double_text"]) / 2
+        return (
+            not before
+            and 1 < len(turns) <= scenario.max_turns - 4
+            and turns[-1].intent_requested != "ask"
+            and draw < rate
+        )
+
+    def _user(self, scenario: Scenario, turns: Sequence[Turn]) -> Move:
+        mine = [t for t in turns if t.role == "user"]
+        last = turns[-1] if turns else None
+        asked = last is not None and last.role == "assistant" and is_question(last.text or "")
+        topic = _topic(scenario, turns)
+        if last is not None and last.intent_requested == "close":
+            return Move(role="user", intent="bye", instruction="say bye in a few words", labels={"topic": topic})
+        if self._bored(scenario, turns):
+            return Move(role="user", intent="bye", instruction="say you have to go now, bye", labels={"topic": topic})
+        tell = _next_tell(scenario.views["user"], turns, topic)
+        if self._unled(scenario, turns):
+            return _tell("decline", rng(scenario.seed, "mood", len(turns)).choice(_DECLINES), tell, topic)
+        drawn = self._draw(scenario, turns, mine, asked)
+        mood = rng(scenario.seed, "mood", len(turns))
+        if drawn == "ask" and asked and tell is not None:
+            drawn = "answer_ask"  # people rarely leave a question unanswered, and small models never do
+        if drawn in ("ask", "answer_ask") and (tell is None or drawn == "ask"):
+            return _user_asks(scenario, turns, topic, mood)
+        return _user_tells(drawn, tell if drawn != "react" else None, topic, mood)
+
+    def _draw(self, scenario: Scenario, turns: Sequence[Turn], mine: Sequence[Turn], asked: bool) -> str:
+        """The fitted transition; leave-taking is the program's (patience), so its mass is redrawn."""
+        if not turns:
+            return "ask"
+        previous = mine[-1].intent_requested if mine else "start"
+        draws = rng(scenario.seed, "intent", len(turns))
+        for _ in range(50):
+            drawn = self.turn_intents.draw(previous if previous in INTENTS else "start", asked, draws)
+            if drawn != "bye" and not (turns[-1].role == "user" and drawn not in ("share", "ask")):
+                return drawn
+        return "share"
+
+    def _bored(self, scenario: Scenario, turns: Sequence[Turn]) -> bool:
+        """A user leaves once the assistant has brought nothing (no question, no offer) `patience` times in a row."""
+        brought = [bool(t.acts or t.facts_volunteered) for t in turns if t.role == "assistant"]
+        patience = int(scenario.session_latents["patience"])
+        return len(brought) >= patience and not any(brought[-patience:])
+
+    def _unled(self, scenario: Scenario, turns: Sequence[Turn]) -> bool:
+        led = turns and turns[-1].intent_requested in ("offer", "bridge")
+        return bool(led) and not scenario.session_latents["welcomes_leading"] and _refused_at(turns) is None
+
+    def _assistant(self, scenario: Scenario, turns: Sequence[Turn]) -> Move:
+        said = [t for t in turns if t.role == "assistant"]
+        topic = _topic(scenario, turns)
+        if len(turns) >= scenario.max_turns - 2:
+            return Move(
+                role="assistant", intent="close", instruction="react, then say goodbye", labels={"topic": topic}
+            )
+        if scenario.policy != "proactive":
+            return _follow(scenario, turns, topic)
+        first, second = scenario.plan["path"]
+        if not said:
+            return _ask(scenario, "open", "say hi and ask", first, shift=False)
+        if _refused_at(turns) is not None:
+            return _follow_with_question(scenario, turns, topic)
+        if len(said) == 1:
+            tip = next(f for f in scenario.views["assistant"].facts if f.slot == first)
+            return Move(
+                role="assistant",
+                intent="offer",
+                instruction=f"{_reaction(turns)}, then offer: {tip.text}",
+                fact_ids=(tip.id,),
+                labels={"topic": first},
+            )
+        if len(said) == 2:
+            bridge = str(scenario.plan["bridge"])
+            return _ask(
+                scenario,
+                "bridge",
+                f"{_reaction(turns)}, then bridge to {second}: {bridge}; ask",
+                second,
+                shift=True,
+                bridge=bridge,
+            )
+        return Move(role="assistant", intent="close", instruction="react, then say goodbye", labels={"topic": topic})
+
+
+def _tells(topic: str, draws: Random, count: int) -> list[tuple[str, str]]:
+    questions = draws.sample(sorted(TOPICS[topic]["questions"]), count)
+    return [(question, draws.choice(TOPICS[topic]["questions"][question])) for question in questions]
+
+
+def _article(job: str) -> str:
+    return f"working {job}" if job.startswith("in ") else job
+
+
+def _topic(scenario: Scenario, turns: Sequence[Turn]) -> str:
+    return next((t.labels["topic"] for t in reversed(turns) if "topic" in t.labels), scenario.plan["path"][0])
+
+
+def _topic_of(fact: Fact) -> str:
+    return next((topic for topic, data in TOPICS.items() if fact.slot in data["questions"]), fact.slot)
+
+
+def _disclosed(turns: Sequence[Turn]) -> set[str]:
+    return {i for t in turns for i in t.facts_disclosed}
+
+
+def _next_tell(view: View, turns: Sequence[Turn], topic: str) -> Fact | None:
+    """What the last question asked for, else the next untold fact of the topic."""
+    asked = set(turns[-1].facts_asked) if turns else set[str]()
+    untold = [
+        f for f in view.facts if f.disclose == "asked" and f.id not in _disclosed(turns) and _topic_of(f) == topic
+    ]
+    return next((f for f in untold if f.id in asked), untold[0] if untold else None)
+
+
+def _user_asks(scenario: Scenario, turns: Sequence[Turn], topic: str, mood: Random) -> Move:
+    """A question on the topic that the chat has not had yet; it may hit one of the assistant's own experiences."""
+    had = {t.labels.get("question") for t in turns} | {f.slot for f in scenario.facts if f.id in _disclosed(turns)}
+    open_questions = [q for q in sorted(TOPICS[topic]["questions"]) if q not in had]
+    if not open_questions:
+        return Move(role="user", intent="react", verbatim=mood.choice(_REACTIONS), labels={"topic": topic})
+    question = mood.choice(open_questions)
+    labels = {"topic": topic, "question": question}
+    return Move(
+        role="user",
+        intent="ask",
+        instruction=("ask: " if turns else "say hi and ask: ") + question + "?",
+        labels=labels,
+    )
+
+
+def _user_tells(drawn: str, tell: Fact | None, topic: str, mood: Random) -> Move:
+    match drawn:
+        case "answer_ask":
+            return _tell(drawn, "", tell, topic, then="; then ask back")
+        case "answer" | "answer_short" | "share" if tell is not None:
+            return _tell(drawn, "", tell, topic)
+        case "decline":
+            return Move(role="user", intent=drawn, verbatim=mood.choice(_DECLINES), labels={"topic": topic})
+        case "answer" | "answer_short":
+            return Move(role="user", intent=drawn, verbatim=mood.choice(_SHORT), labels={"topic": topic})
+        case _:
+            return Move(role="user", intent="react", verbatim=mood.choice(_REACTIONS), labels={"topic": topic})
+
+
+def _tell(intent: str, lead: str, tell: Fact | None, topic: str, then: str = "") -> Move:
+    if tell is None:
+        return Move(role="user", intent=intent, instruction=f"say: {lead or 'oh ok'}", labels={"topic": topic})
+    say = f"{tell.text}{then}"
+    return Move(
+        role="user",
+        intent=intent,
+        instruction=f"{lead}, {say}" if lead else say,
+        fact_ids=(tell.id,),
+        labels={"topic": topic},
+    )
+
+
+def _follow(scenario: Scenario, turns: Sequence[Turn], topic: str) -> Move:
+    """What a reactive assistant does: answer what was asked, else react; it asks nothing and offers nothing."""
+    labels = {"topic": topic, "asks": False}
+    question = turns[-1].labels.get("question")
+    view = scenario.views["assistant"]
+    own = next((f for f in view.facts if f.slot == question and f.id not in _disclosed(turns)), None)
+    if own is not None:
+        return Move(
+            role="assistant", intent="follow", instruction=f"say: {own.text}", fact_ids=(own.id,), labels=labels
+        )
+    instruction = "answer in a few words" if is_question(turns[-1].text or "") else "short, friendly reaction"
+    return Move(role="assistant", intent="follow", instruction=instruction, labels=labels)
+
+
+def _follow_with_question(scenario: Scenario, turns: Sequence[Turn], topic: str) -> Move:
+    """After a refusal the assistant stays on what the user brought up and asks about that."""
+    labels = {
+        "topic": topic,
+        "asks": True,
+        "about": [f.id for f in scenario.views["user"].facts if _topic_of(f) == topic],
+    }
+    return Move(role="assistant", intent="follow", instruction="react, then ask one question about it", labels=labels)
+
+
+def _ask(scenario: Scenario, intent: str, lead: str, topic: str, shift: bool, bridge: str | None = None) -> Move:
+    fact = next(f for f in scenario.views["user"].facts if _topic_of(f) == topic)
+    labels: dict[str, Any] = {"topic": topic, "asks": True, "about": [fact.id], "topic_shift": shift}
+    if bridge is not None:
+        labels["bridge"] = bridge
+    return Move(role="assistant", intent=intent, instruction=f"{lead}: {fact.slot}?", labels=labels)
+
+
+def _reaction(turns: Sequence[Turn]) -> str:
+    return "answer" if is_question(turns[-1].text or "") else "react"
+
+
+def _refused_at(turns: Sequence[Turn]) -> int | None:
+    return next(
+        (
+            n
+            for n, t in enumerate(turns)
+            if n
+            and t.role == "user"
+            and t.intent_requested == "decline"
+            and turns[n - 1].intent_requested in ("offer", "bridge")
+        ),
+        None,
+    )
+
+
+def _pushes_after_refusal(turns: Sequence[Turn]) -> int:
+    refused = _refused_at(turns)
+    return 0 if refused is None else sum(t.intent_requested in ("offer", "bridge") for t in turns[refused:])

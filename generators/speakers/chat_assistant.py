@@ -1,0 +1,64 @@
+"""The assistant of an open conversation: reacts, offers, hands over from topic to topic, closes, as its move says."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from generators.latents.cues import is_question
+from generators.matching import carries
+from generators.speakers.prompted import Demonstration, PromptedSpeaker
+from schemas.chat import Sampling
+from schemas.contracts import Services
+from schemas.dialogue import Move, Turn
+from schemas.errors import InvalidOutput
+from schemas.scenario import View
+
+
+class ChatAssistant(PromptedSpeaker):
+    """Puts a lead (offer, bridge, question, closing) or a mere reaction into one or two plain sentences."""
+
+    system: str = "{brief} Text one or two short, plain sentences: exactly what the note in brackets says."
+    demonstrations: tuple[Demonstration, ...] = (
+        Demonstration(
+            heard="", note="say hi and ask: do you live near the sea?", message="Hi! Do you live near the sea?"
+        ),
+        Demonstration(
+            heard="nah, tiny flat downtown lol",
+            note="react, then offer: standing up once an hour helps the back",
+            message="Cosy! By the way, standing up once an hour helps the back.",
+        ),
+        Demonstration(
+            heard="never knew that",
+            note="react, then bridge to fishing: the river is full of trout; ask: do you ever go fishing?",
+            message="Me neither. Speaking of rivers, ours is full of trout. Do you ever go fishing?",
+        ),
+        Demonstration(
+            heard="hey! whats your sunday like?", note="say: i go swimming", message="I usually go swimming."
+        ),
+        Demonstration(
+            heard="i lost at cards again", note="short, friendly reaction", message="Oh no, better luck next time!"
+        ),
+    )
+    sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
+    history: int = 1
+
+    async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
+        text = turn.text or ""
+        offered = [f for f in view.facts if f.id in move.fact_ids]
+        if offered and not await carries(text, offered[0].text, services):
+            raise InvalidOutput(f"the message does not offer {offered[0].text!r}: {text!r}", "offer_not_said")
+        bridge = move.labels.get("bridge")
+        if bridge and not await carries(text, str(bridge), services):
+            raise InvalidOutput(f"the message does not bridge by {bridge!r}: {text!r}", "bridge_not_said")
+        if move.labels.get("asks") and not is_question(text):
+            raise InvalidOutput(f"asked for a question, got {text!r}", "intent_not_met")
+        if move.labels.get("asks") is False and is_question(text):
+            raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
+        known: dict[str, Any] = {
+            "intent_detected": move.intent,
+            "facts_disclosed": tuple(f.id for f in offered),
+            "facts_volunteered": tuple(f.id for f in offered if f.disclose == "volunteered"),
+            "facts_asked": tuple(str(i) for i in move.labels.get("about", ())) if is_question(text) else (),
+            "acts": ("ask",) if is_question(text) else (),
+            "labels": {k: v for k, v in move.labels.items() if k != "about"},
+        }
+        return turn.model_copy(update=known)

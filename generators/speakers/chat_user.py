@@ -1,0 +1,72 @@
+"""The user of an open conversation: a person texting, with a session profile and a way of typing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from generators.latents.cues import intent, is_question
+from generators.matching import carries
+from generators.speakers.prompted import Demonstration, PromptedSpeaker
+from schemas.chat import Sampling
+from schemas.contracts import Services
+from schemas.dialogue import Move, Turn
+from schemas.errors import InvalidOutput
+from schemas.scenario import View
+
+
+class ChatUser(PromptedSpeaker):
+    """Puts a drawn intent, and at most one thing to tell, into a short text message typed the way this user types."""
+
+    system: str = (
+        "{brief} You text with a friend. Rewrite the words in brackets as your next text message:"
+        " same content, first person, casual, one short line."
+    )
+    demonstrations: tuple[Demonstration, ...] = (
+        Demonstration(
+            heard="", note="say hi and ask: do you live near the sea?", message="hey! do you live near the sea?"
+        ),
+        Demonstration(
+            heard="Hi! Do you live near the sea?",
+            note="i live in a tiny flat downtown",
+            message="nah i'm in a tiny flat downtown",
+        ),
+        Demonstration(
+            heard="You could try yoga, by the way.",
+            note="i hate yoga; then ask back",
+            message="ugh i hate yoga, do you do it?",
+        ),
+        Demonstration(
+            heard="What did you do today?", note="my brother broke the tv", message="well my brother broke the tv lol"
+        ),
+    )
+    sampling: Sampling = Sampling(temperature=0.6, min_p=0.1, max_tokens=30)
+    history: int = 1
+
+    async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
+        text = turn.text or ""
+        asked = bool(turns) and turns[-1].role != view.role and is_question(turns[-1].text or "")
+        told = [f for f in view.facts if f.id in move.fact_ids]
+        if told and not await carries(text, told[0].text, services):
+            raise InvalidOutput(f"the message does not say {told[0].text!r}: {text!r}", "fact_not_said")
+        if move.intent == "ask" and not is_question(text):
+            raise InvalidOutput(f"asked for a question, got {text!r}", "intent_not_met")
+        if not told and move.intent not in ("ask", "bye") and is_question(text):
+            raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
+        known: dict[str, Any] = {
+            "text": typed(text, view.private.get("casing", "mixed"), view.private.get("final_stop", "yes")),
+            "intent_detected": intent(text, asked),
+            "facts_disclosed": tuple(f.id for f in told),
+            "facts_volunteered": () if asked else tuple(f.id for f in told),
+            "acts": ("ask",) if is_question(text) else (),
+        }
+        return turn.model_copy(update=known)
+
+
+def typed(text: str, casing: str, final_stop: str) -> str:
+    """The message as this user types it: drawn per session from the reference's shares, applied by code."""
+    if casing == "lower":
+        text = text.lower()
+    elif casing == "mixed":
+        text = text[:1].upper() + text[1:]
+    if final_stop == "no" and text.endswith((".", "!")) and not text.endswith(".."):
+        text = text.rstrip(".!")
+    return text

@@ -1,0 +1,156 @@
+"""What a message must be before it is believed: checks by code. Each raises InvalidOutput with the reason the funnel will show."""
+
+import re
+from collections.abc import Sequence
+
+from schemas.dialogue import Turn
+from schemas.errors import InvalidOutput
+
+_ASSISTANT_SPEAK = re.compile(
+    r"\b(as an ai|ai language model|language model|how (can|may) i (help|assist)|assist you|feel free to|happy to help"
+    r"|i'm here to|let me know if you|thank you for (sharing|reaching|your)|is there anything else)\b",
+    re.IGNORECASE,
+)
+_STOP = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "i",
+        "you",
+        "he",
+        "she",
+        "it",
+        "we",
+        "they",
+        "me",
+        "my",
+        "your",
+        "his",
+        "her",
+        "its",
+        "our",
+        "their",
+        "this",
+        "that",
+        "these",
+        "those",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "am",
+        "do",
+        "does",
+        "did",
+        "have",
+        "has",
+        "had",
+        "to",
+        "of",
+        "in",
+        "on",
+        "at",
+        "for",
+        "with",
+        "and",
+        "or",
+        "but",
+        "so",
+        "not",
+        "no",
+        "if",
+        "then",
+        "than",
+        "as",
+        "by",
+        "from",
+        "up",
+        "out",
+        "about",
+        "just",
+        "really",
+        "very",
+        "can",
+        "could",
+        "would",
+        "will",
+        "there",
+        "here",
+        "what",
+        "how",
+        "when",
+        "who",
+        "which",
+        "too",
+        "also",
+        "some",
+        "any",
+        "all",
+        "lot",
+        "get",
+        "got",
+    ]
+)
+
+
+def tidy(text: str, cut_short: bool) -> str:
+    """One message, as typed: first line, no wrapping quotes, no bracket notes; a message cut by the token limit loses its last, unfinished sentence."""
+    line = next((part.strip() for part in text.strip().splitlines() if part.strip()), "")
+    line = re.sub(r"\s*\[[^\]]*\]?\s*", " ", line).strip().strip('"“”').strip()
+    if cut_short:
+        finished = re.match(r".*[.!?…]", line)
+        if not finished:
+            raise InvalidOutput("the message was cut by the token limit before its first sentence ended", "cut_short")
+        line = finished.group().strip()
+    return re.sub(r"\s+", " ", line)
+
+
+def check_message(text: str, role: str, turns: Sequence[Turn], learner_like: bool) -> None:
+    """Not empty, nobody else's line, nothing said before; a simulated person never speaks as an assistant."""
+    if not re.search(r"\w", text):
+        raise InvalidOutput("empty message", "empty_message")
+    if re.match(r"\s*(user|assistant|teacher|student|tutor|system|human|ai|me|you)\s*:", text, re.IGNORECASE):
+        raise InvalidOutput(f"the {role}'s message begins with a role label", "role_confusion")
+    if not learner_like and _ASSISTANT_SPEAK.search(text):
+        raise InvalidOutput(f"the {role} speaks as an assistant: {text!r}", "role_confusion")
+    said = plain(text)
+    for turn in turns:
+        if turn.text is not None and _repeats(said, plain(turn.text)):
+            raise InvalidOutput(f"repeats an earlier message: {text!r}", "repeats_earlier_message")
+
+
+def _repeats(new: list[str], old: list[str]) -> bool:
+    """Nearly the same words; short acknowledgements may recur unless they are the very same and longer than two words."""
+    if len(new) <= 2:
+        return False
+    if new == old:
+        return True
+    if min(len(new), len(old)) < 5:
+        return False
+    return len(set(new) & set(old)) / len(set(new) | set(old)) > 0.75
+
+
+def plain(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9']+", text.lower().replace("’", "'"))
+
+
+def content_words(text: str) -> set[str]:
+    """Stemmed by a suffix cut: enough to see whether a message carries a given content."""
+    return {_stem(w) for w in plain(text) if w not in _STOP}
+
+
+def _stem(word: str) -> str:
+    word = word.removesuffix("'s")
+    for suffix in ("ing", "ies", "ed", "es", "s"):
+        if len(word) - len(suffix) >= 3 and word.endswith(suffix):
+            return word[: -len(suffix)]
+    return word
+
+
+def coverage(text: str, content: str) -> float:
+    """Share of the content's words that the text carries, in [0, 1]."""
+    wanted = content_words(content)
+    return len(wanted & content_words(text)) / len(wanted) if wanted else 1.0

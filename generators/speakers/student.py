@@ -1,0 +1,81 @@
+"""The student of a tutoring dialogue: asks for what is missing, or answers with working and answer apart."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from generators.latents.cues import is_question
+from generators.speakers.prompted import Demonstration, PromptedSpeaker
+from generators.tasks.problem import mentions
+from schemas.chat import ChatReply, Sampling
+from schemas.contracts import Services
+from schemas.dialogue import Move, Turn
+from schemas.errors import InvalidOutput
+from schemas.scenario import View
+
+
+class Student(PromptedSpeaker):
+    """Asks in one sentence; answers as `{say, answer}` under a schema, so that the answer never has to be parsed out of prose."""
+
+    system: str = (
+        "{brief} You text with your tutor about a problem. Text one short sentence: what the note in brackets says."
+    )
+    demonstrations: tuple[Demonstration, ...] = (
+        Demonstration(
+            heard="A box of eggs weighs 2 kilos. How heavy are all the boxes?",
+            note="ask: how many boxes there are?",
+            message="How many boxes are there?",
+        ),
+        Demonstration(
+            heard="Sure, there are 6 boxes.",
+            note="work it out in one short sentence, answer with a number",
+            message='{"say": "6 boxes of 2 kilos weigh 12 kilos.", "answer": "12"}',
+        ),
+    )
+    sampling: Sampling = Sampling(temperature=0.4, min_p=0.1, max_tokens=70)
+    """The longest answer is a sentence of 110 characters and its answer, as JSON."""
+    history: int = 8
+
+    def answer_schema(self, view: View, move: Move) -> dict[str, Any] | None:
+        if move.intent != "answer":
+            return None
+        say = {"type": "string", "minLength": 5, "maxLength": 110}
+        return {
+            "type": "object",
+            "properties": {"say": say, "answer": _answer(move.labels)},
+            "required": ["say", "answer"],
+            "additionalProperties": False,
+        }
+
+    def text(self, reply: ChatReply, move: Move) -> str:
+        if move.intent != "answer":
+            return super().text(reply, move)
+        said, answer = str(reply.data["say"]).strip(), str(reply.data["answer"]).strip()
+        said = said if said.endswith((".", "!", "?")) else f"{said}."
+        return said if mentions(said, answer) else f"{said} So my answer is {answer}."
+
+    def known(self, reply: ChatReply, move: Move) -> dict[str, Any]:
+        return {"answer": str(reply.data["answer"]).strip()} if move.intent == "answer" else {}
+
+    async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
+        if move.intent == "ask" and not is_question(turn.text or ""):
+            raise InvalidOutput(f"asked for a question, got {turn.text!r}", "intent_not_met")
+        asks = move.intent == "ask"
+        decision = {
+            "decision": move.intent,
+            "acts": ("ask",) if asks else ("answer",),
+            "intent_detected": move.intent,
+            "labels": {},
+        }
+        return turn.model_copy(update=decision)
+
+
+def _answer(labels: Mapping[str, Any]) -> dict[str, Any]:
+    match labels["answer_kind"]:
+        case "choice" if labels["choices"]:
+            return {"enum": list(labels["choices"])}
+        case "number":
+            return {"type": "string", "pattern": "^-?[0-9]{1,7}(\\.[0-9]{1,3})?$"}
+        case "date":
+            return {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+        case _:
+            return {"type": "string", "minLength": 1, "maxLength": 60}

@@ -1,0 +1,194 @@
+"""The run manifest, `manifest.json`: what was made, what was lost and why, with which models, at what cost, how real.
+
+Card and report are rendered from it. A figure that does not exist is None with a note that says why, never 0.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import orjson
+from pydantic import Field, ValidationError
+
+from outputs.files import write_text
+from schemas.errors import DataError
+from schemas.scenario import Value
+from schemas.table import VERSION
+
+
+class FunnelStep(Value):
+    """How many dialogues reached a step, and why those of the step before did not."""
+
+    name: str
+    """In order: made, valid, selected, published."""
+    count: int
+    reasons: dict[str, int] = Field(default_factory=dict)
+    """Dialogues of the step before that were dropped on the way here, by reason."""
+    family: str | None = None
+    """None: all families."""
+    policy: str | None = None
+    """None: all policies."""
+
+
+class Measure(Value):
+    """One realism figure of the published dialogues, beside the same figure of real against real."""
+
+    family: str
+    name: str
+    group: str = "realism"
+    """Measures of one group share a unit, a chart and an axis."""
+    value: float | None
+    low: float | None = None
+    """95% interval, as all intervals here."""
+    high: float | None = None
+    n: int = 0
+    """Independent units (dialogues, or groups of siblings) behind the value."""
+    floor_value: float | None = None
+    """The same measure between two disjoint sets of real dialogues of equal size."""
+    floor_low: float | None = None
+    floor_high: float | None = None
+    note: str = ""
+    """What it means; for a missing value why it is missing (`no_reference`)."""
+
+
+class HeadMarginal(Value):
+    """The share of one label among real dialogues, all valid synthetic ones, and the published ones."""
+
+    family: str
+    head: str
+    label: str
+    real: float | None
+    synthetic_before: float | None
+    """Before selection."""
+    synthetic_after: float | None
+    """After selection: what was published."""
+    n_real: int = 0
+    n_before: int = 0
+    n_after: int = 0
+    matched: bool = True
+    """Selection worked on this head; False: it was held out and only reported."""
+
+
+class RewardSummary(Value):
+    """One reward over the dialogues of one family and policy. Missing values are in no average."""
+
+    name: str
+    policy: str
+    family: str
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    """Dialogues with a value."""
+    edges: tuple[float, ...] = ()
+    """Of the histogram: one more than `counts`; empty without one."""
+    counts: tuple[int, ...] = ()
+    none_reasons: dict[str, int] = Field(default_factory=dict)
+
+
+class PolicyPair(Value):
+    """A figure of the same groups under two policies, paired by group."""
+
+    family: str
+    measure: str = "turns"
+    first: str = "reactive"
+    first_mean: float | None = None
+    second: str = "proactive"
+    second_mean: float | None = None
+    difference: float | None = None
+    """Mean over groups of second minus first."""
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    """Groups with both."""
+    note: str = ""
+
+
+class Source(Value):
+    """Something that went into the dialogues and has a licence of its own."""
+
+    name: str
+    kind: Literal["model", "embedder", "reference", "problems", "other"]
+    licence: str
+    version: str = ""
+    """Version, revision or content hash."""
+    use: str = ""
+    """What it did in the run."""
+    origin: str = ""
+    """Where it comes from."""
+
+
+class Tokens(Value):
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    """Prompt tokens a prefix cache saved."""
+
+
+class Manifest(Value):
+    recipe: str
+    pretty_name: str = ""
+    """Title of card and report; empty: made from the recipe's name."""
+    command: str = ""
+    """Makes the run again."""
+    status: Literal["complete", "short", "interrupted"]
+    status_reason: str = ""
+    """Which budget ended a short run, in words."""
+    target: int
+    published: dict[str, int] = Field(default_factory=dict)
+    """Rows by split."""
+    seed: int = 0
+    families: tuple[str, ...] = ()
+    funnel: tuple[FunnelStep, ...] = ()
+    realism: tuple[Measure, ...] = ()
+    heads: tuple[HeadMarginal, ...] = ()
+    rewards: tuple[RewardSummary, ...] = ()
+    policies: tuple[PolicyPair, ...] = ()
+    none_rewards: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Reward -> reason -> how many values are missing for it, over all dialogues."""
+    fingerprints: dict[str, str] = Field(default_factory=dict)
+    """generation, selection, rewards."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Of Overture and of the libraries that decide a result."""
+    table_version: int = VERSION
+    sources: tuple[Source, ...] = ()
+    licence: str = "apache-2.0"
+    """Of the dialogues, as a dataset hub spells it."""
+    limits: tuple[str, ...] = ()
+    """What the dialogues must not be taken for, beyond what every card says."""
+    seconds: dict[str, float] = Field(default_factory=dict)
+    """Wall time by phase."""
+    tokens: dict[str, Tokens] = Field(default_factory=dict)
+    """By model or role."""
+    started: str = ""
+    """ISO 8601, as `finished`."""
+    finished: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.pretty_name or f"{self.recipe.replace('_', ' ').replace('-', ' ')} dialogues".capitalize()
+
+    @property
+    def accepted(self) -> int:
+        return sum(self.published.values())
+
+    @property
+    def totals(self) -> tuple[FunnelStep, ...]:
+        """The funnel over all families and policies."""
+        return tuple(s for s in self.funnel if s.family is None and s.policy is None)
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    data = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    write_text(path, data.decode())
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Raises DataError for a file that is missing or no manifest of this version."""
+    if not path.is_file():
+        raise DataError(f"{path}: no manifest; give a run directory that has published")
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise DataError(f"{path}: {where}: {first['msg']}; resume the run to write the manifest again") from error

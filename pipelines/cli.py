@@ -1,0 +1,224 @@
+"""The command line. A command's module is imported when it is called, so that `--help` answers at once (the one exception to imports at the top)."""
+
+import errno
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from pipelines.environment import quiet
+from schemas.errors import EXIT_INTERRUPTED, OvertureError, StorageError
+
+app = typer.Typer(
+    name="overture",
+    help="Makes the dialogues that teach a language model to take the initiative.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+RecipePath = Annotated[Path, typer.Argument(help="Recipe, a YAML file.", metavar="RECIPE")]
+RunPath = Annotated[Path, typer.Argument(help="Run directory.", metavar="RUN")]
+Dialogues = Annotated[
+    Path, typer.Argument(help="Run directory, or Parquet in the dialogue schema or a corpus schema.", metavar="PATH")
+]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="Override, e.g. --set target=100 (repeatable).")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where to write. Default: runs/<recipe name>.")]
+OutFile = Annotated[Path, typer.Option("--out", help="File to write.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Play at most this many dialogues: the first of the full run.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Instead of the recipe's.")]
+ReferenceSpec = Annotated[
+    str | None,
+    typer.Option("--reference", help="Real dialogues: pypi:chitchat-dataset, path:FILE.parquet or hf:owner/name."),
+]
+
+
+@app.command(epilog="Example: overture run recipes/quickstart.yaml --set target=24")
+def run(
+    recipe: RecipePath,
+    out: Out = None,
+    set_: Sets = None,
+    limit: Limit = None,
+    seed: Seed = None,
+    resume: Annotated[
+        str, typer.Option(help="never, always or if-possible: continue what lies in --out.")
+    ] = "if-possible",
+) -> int:
+    """Build the dataset of a recipe; continues what an interrupted run has left."""
+    from pipelines import commands
+
+    return commands.run(recipe, out, _sets(set_, limit, seed), resume)
+
+
+@app.command(epilog="Example: overture resume runs/quickstart")
+def resume(run_dir: RunPath) -> int:
+    """Continue a run from its directory alone."""
+    from pipelines import commands
+
+    return commands.resume(run_dir)
+
+
+@app.command(epilog="Example: overture validate recipes/*.yaml")
+def validate(
+    recipes: Annotated[list[Path], typer.Argument(help="Recipes.", metavar="RECIPE...")], set_: Sets = None
+) -> int:
+    """Find every mistake of recipes that can be found without a network."""
+    from pipelines import commands
+
+    return commands.validate(recipes, set_ or [])
+
+
+@app.command(epilog="Example: overture check recipes/vllm.yaml")
+def check(recipe: RecipePath, set_: Sets = None) -> int:
+    """Reach or start every server of a recipe and ask it for an answer and for structured output."""
+    from pipelines import commands
+
+    return commands.check(recipe, set_ or [])
+
+
+@app.command(epilog="Example: overture preview recipes/quickstart.yaml -n 1")
+def preview(
+    recipe: RecipePath,
+    n: Annotated[int, typer.Option("-n", min=1, help="Cases of each family.")] = 1,
+    set_: Sets = None,
+    seed: Seed = None,
+) -> int:
+    """Play a few dialogues and print them; writes nothing."""
+    from pipelines import commands
+
+    return commands.preview(recipe, n, _sets(set_, None, seed))
+
+
+@app.command(epilog="Example: overture generate recipes/quickstart.yaml --out runs/raw --limit 100")
+def generate(recipe: RecipePath, out: Out = None, set_: Sets = None, limit: Limit = None, seed: Seed = None) -> int:
+    """Play the first round of a recipe and keep every dialogue, unselected; no Prefect."""
+    from pipelines import commands
+
+    return commands.generate(recipe, out, _sets(set_, limit, seed))
+
+
+@app.command(epilog="Example: overture judge chats.parquet --reference pypi:chitchat-dataset --out judged.parquet")
+def judge(path: Dialogues, out: OutFile = Path("judged.parquet"), reference: ReferenceSpec = None) -> int:
+    """Filter dialogues and score their realism against real ones."""
+    from pipelines import verbs
+
+    return verbs.judge(path, out, reference)
+
+
+@app.command(epilog="Example: overture match judged.parquet --target 500 --out kept.parquet")
+def match(
+    path: Dialogues,
+    target: Annotated[int, typer.Option(min=1, help="Dialogues to keep.")],
+    out: OutFile = Path("matched.parquet"),
+    seed: Seed = None,
+) -> int:
+    """Keep exactly --target judged dialogues that are distributed as the real ones they were judged against."""
+    from pipelines import verbs
+
+    return verbs.match(path, target, out, 7 if seed is None else seed)
+
+
+@app.command(epilog="Example: overture score kept.parquet --out scored.parquet")
+def score(path: Dialogues, out: OutFile = Path("scored.parquet")) -> int:
+    """Label dialogues with every reward that needs no model."""
+    from pipelines import verbs
+
+    return verbs.score(path, out)
+
+
+@app.command(epilog="Example: overture export runs/quickstart --format jsonl --out dialogues.jsonl")
+def export(
+    path: Dialogues,
+    format_: Annotated[str, typer.Option("--format", help="jsonl")] = "jsonl",
+    out: OutFile = Path("dialogues.jsonl"),
+    private: Annotated[bool, typer.Option(help="With the private parts: facts, views, solutions.")] = False,
+) -> int:
+    """Write dialogues in another format. Private parts stay behind unless asked for."""
+    from pipelines import verbs
+
+    return verbs.export_file(path, format_, out, private)
+
+
+@app.command(epilog="Example: overture report judged.parquet --out report.html")
+def report(path: Dialogues, out: OutFile = Path("report.html"), reference: ReferenceSpec = None) -> int:
+    """Write a quality report: funnel, realism, labels, rewards, dialogues to read."""
+    from pipelines import verbs
+
+    return verbs.report(path, out, reference)
+
+
+@app.command(epilog="Example: overture view runs/quickstart")
+def view(path: Dialogues) -> int:
+    """Browse dialogues in the terminal."""
+    from pipelines import verbs
+
+    return verbs.browse(path)
+
+
+def _sets(given: list[str] | None, limit: int | None, seed: int | None) -> list[str]:
+    sets = list(given or [])
+    if limit is not None:
+        sets.append(f"budget.dialogues={limit}")
+    if seed is not None:
+        sets.append(f"seed={seed}")
+    return sets
+
+
+_STORAGE = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM})
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    quiet()
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_guarded())
+
+
+def _guarded() -> int:
+    """The one boundary: every failure becomes one message and its exit code."""
+    try:
+        return app(standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(
+            "interrupted; nothing answered is lost, the same command goes on where this one stopped", EXIT_INTERRUPTED
+        )
+    except OvertureError as error:
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno in _STORAGE:
+            return _fail(
+                f"{error.filename}: {error.strerror}; free space or mend permissions, then run again",
+                StorageError.exit_code,
+            )
+        return _bug(error)
+    except Exception as error:  # noqa: BLE001 - the boundary
+        return _bug(error)
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"overture: {message}", err=True)
+    return code
+
+
+def _bug(error: Exception) -> int:
+    with tempfile.NamedTemporaryFile("w", prefix="overture-", suffix=".log", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    return _fail(f"a bug of ours ({type(error).__name__}: {error}); please report it with {file.name}", 1)
+
+
+if __name__ == "__main__":
+    main()

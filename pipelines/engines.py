@@ -1,0 +1,81 @@
+"""The servers of a run: started once, shared by all workers, stopped by us."""
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.client import BlockingEmbedder
+from inference.embedding_server import EmbeddingServer
+from inference.llama_cpp import LlamaServer, LlamaSettings
+from inference.remote import RemoteServer
+from inference.weights import fetch
+from pipelines.recipe import Recipe
+from pipelines.recipe_models import Embedding, LlamaCpp, Model
+from pipelines.services import RoleModel
+from schemas.chat import EndpointSpec
+from schemas.contracts import EmbedTexts
+
+Progress = Callable[[str, int, int], None]
+"""(what is fetched, bytes done, bytes in all)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Where each role is asked; what workers get."""
+
+    roles: dict[str, RoleModel]
+    embedder: EndpointSpec
+    check: Callable[[], None]
+    """Raises when a server of ours is gone."""
+
+    def embed(self) -> EmbedTexts:
+        """For code outside an event loop."""
+        return BlockingEmbedder(self.embedder)
+
+
+@contextmanager
+def engines(recipe: Recipe, logs: Path, progress: Progress) -> Generator[Engines]:
+    """Fetches weights, starts or reaches every server the recipe's roles need. Raises ServerError and DataError kinds."""
+    with ExitStack() as stack:
+        embedder = stack.enter_context(_embedder(recipe.embedder, logs, progress))
+        servers = {
+            name: stack.enter_context(_server(name, recipe.models[name], logs, progress))
+            for name in sorted(set(recipe.roles.values()))
+        }
+        roles = {
+            role: RoleModel(servers[name].endpoint, recipe.models[name].sampling) for role, name in recipe.roles.items()
+        }
+
+        def check() -> None:
+            for server in (*servers.values(), embedder):
+                if not isinstance(server, RemoteServer):
+                    server.check()
+
+        yield Engines(roles, embedder.endpoint, check)
+
+
+def _server(name: str, model: Model, logs: Path, progress: Progress) -> LlamaServer | RemoteServer:
+    if isinstance(model, LlamaCpp):
+        settings = LlamaSettings(slots=model.slots, context=model.context, threads=model.threads or os.cpu_count() or 2)
+        return LlamaServer(
+            fetch(model.weights, progress), str(model.identity["model"]), settings, log=logs / f"{name}.log"
+        )
+    endpoint = EndpointSpec(
+        base_url=model.base_url,
+        model=model.model,
+        api_key_env=model.api_key_env,
+        max_in_flight=model.max_in_flight,
+    )
+    return RemoteServer(endpoint)
+
+
+def _embedder(embedder: Embedding, logs: Path, progress: Progress) -> EmbeddingServer | RemoteServer:
+    if embedder.use == "local":
+        return EmbeddingServer(
+            fetch(embedder.weights, progress), str(embedder.identity["model"]), threads=1, log=logs / "embedder.log"
+        )
+    return RemoteServer(
+        EndpointSpec(base_url=embedder.base_url, model=embedder.model, api_key_env=embedder.api_key_env)
+    )

@@ -1,0 +1,225 @@
+"""What is reported of the published dialogues: fresh classifiers on the test split, label marginals, rewards, policies side by side.
+
+Nothing here is used to select. The unit of every interval is the group.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from discriminators.crossfit import Sample
+from discriminators.heads import labels as head_labels
+from discriminators.two_sample import Labelled, TwoSample, classifier_test, head_distances, real_floor
+from outputs.manifest import HeadMarginal, Measure, PolicyPair, RewardSummary
+from pipelines.reference import Reference
+from pipelines.selection import NO_REFERENCE, PER_SIDE
+from schemas.contracts import Discriminator, EmbedTexts
+from schemas.identity import derive
+from schemas.table import Record
+
+UNMATCHED_HEADS = frozenset({"who_ends"})
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What one pass over the rows of a family keeps of them."""
+
+    samples: list[Sample] = field(default_factory=list[Sample])
+    """Published ones, bounded."""
+    before: list[Labelled] = field(default_factory=list[Labelled])
+    after: list[Labelled] = field(default_factory=list[Labelled])
+    lengths: list[int] = field(default_factory=list[int])
+    turns: dict[str, dict[str, list[int]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    """Group -> policy -> turns of the published dialogues."""
+    rewards: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    """(reward, policy) -> one mean a dialogue."""
+    missing: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    """(policy, reason)"""
+    made: Counter[str] = field(default_factory=Counter[str])
+    """By policy."""
+    published: Counter[str] = field(default_factory=Counter[str])
+
+
+def gather(records: Iterable[Record]) -> dict[str, Gathered]:
+    """By family, over published and rejected rows; `selection.keep` tells them apart."""
+    found: dict[str, Gathered] = defaultdict(Gathered)
+    for record in records:
+        scenario = record.dialogue.scenario
+        into = found[scenario.family]
+        into.made[scenario.policy] += 1
+        kept = record.selection is None or record.selection.keep
+        labelled = Labelled(scenario.group_id, record.labels or head_labels(record.dialogue))
+        if record.labels is not None or kept:
+            into.before.append(labelled)
+        if not kept:
+            reason = record.selection.reason if record.selection else "unknown"
+            into.rejected[scenario.policy, reason] += 1
+            continue
+        into.published[scenario.policy] += 1
+        into.after.append(labelled)
+        into.lengths.append(len(record.dialogue.turns))
+        into.turns[scenario.group_id][scenario.policy].append(len(record.dialogue.turns))
+        if len(into.samples) < PER_SIDE:
+            into.samples.append(Sample.of(record.dialogue))
+        _rewards(record, into)
+    return found
+
+
+def _rewards(record: Record, into: Gathered) -> None:
+    values: dict[str, list[float]] = defaultdict(list)
+    policy = record.dialogue.scenario.policy
+    for reward in record.rewards:
+        if reward.value is None:
+            into.missing[reward.name, policy][reward.reason or "unknown"] += 1
+        else:
+            values[reward.name].append(reward.value)
+    for name, given in values.items():
+        into.rewards[name, policy].append(sum(given) / len(given))
+
+
+def realism(
+    discriminators: Sequence[Discriminator],
+    family: str,
+    seed: int,
+    found: Gathered,
+    reference: Reference | None,
+    embed: EmbedTexts,
+) -> tuple[list[Measure], list[HeadMarginal]]:
+    """Measures of the published partner sides against reference.test, each beside real against real."""
+    if reference is None:
+        return [Measure(family=family, name="all", value=None, note=NO_REFERENCE)], []
+    seed = derive(seed, "report", family)
+    windows = [d for d, _ in zip(reference.windows("test", found.lengths or [6], seed), range(PER_SIDE), strict=False)]
+    real = [Sample.of(d) for d in windows]
+    measures: list[Measure] = []
+    for discriminator in discriminators:
+        name = discriminator.import_path().rsplit(".", 1)[-1]
+        test = classifier_test(discriminator, real, found.samples, embed, derive(seed, name))
+        floor = real_floor(discriminator, real, max(len(found.samples), 2), embed, derive(seed, name))
+        measures.append(_measure(family, name, test, floor))
+    labelled = [Labelled.of(d, head_labels(d)) for d in windows]
+    before = head_distances(labelled, found.before, derive(seed, "before"))
+    after = head_distances(labelled, found.after, derive(seed, "after"))
+    marginals: list[HeadMarginal] = []
+    for head, distance in after.items():
+        value, low, high, n = distance.tv or (None, None, None, 0)
+        measures.append(
+            Measure(
+                family=family,
+                name=head,
+                group="label distance (total variation)",
+                value=value,
+                low=low,
+                high=high,
+                n=n,
+                floor_high=distance.floor,
+                note=distance.reason or "the floor is the 95th percentile of real against real",
+            )
+        )
+        for label in sorted({*distance.real, *distance.synthetic, *before[head].synthetic}):
+            marginals.append(
+                HeadMarginal(
+                    family=family,
+                    head=head,
+                    label=label,
+                    real=distance.real.get(label, 0.0),
+                    synthetic_before=before[head].synthetic.get(label, 0.0),
+                    synthetic_after=distance.synthetic.get(label, 0.0),
+                    n_real=len(labelled),
+                    n_before=len(found.before),
+                    n_after=len(found.after),
+                    matched=head not in UNMATCHED_HEADS,
+                )
+            )
+    return measures, marginals
+
+
+def _measure(family: str, name: str, test: TwoSample, floor: TwoSample) -> Measure:
+    return Measure(
+        family=family,
+        name=name,
+        group="AUC of a fresh classifier, real against synthetic",
+        value=test.auc.value if test.auc else None,
+        low=test.auc.low if test.auc else None,
+        high=test.auc.high if test.auc else None,
+        n=test.auc.n if test.auc else 0,
+        floor_value=floor.auc.value if floor.auc else None,
+        floor_low=floor.auc.low if floor.auc else None,
+        floor_high=floor.auc.high if floor.auc else None,
+        note=test.reason or "0.5: cannot tell them apart",
+    )
+
+
+def reward_summaries(family: str, found: Gathered, seed: int) -> list[RewardSummary]:
+    summaries: list[RewardSummary] = []
+    for name, policy in sorted({*found.rewards, *found.missing}):
+        values = np.asarray(found.rewards.get((name, policy), []))
+        mean, low, high = mean_interval(values, derive(seed, family, name, policy))
+        counts, edges = np.histogram(values, bins=10) if len(values) else (np.array([]), np.array([]))
+        summaries.append(
+            RewardSummary(
+                name=name,
+                policy=policy,
+                family=family,
+                mean=mean,
+                low=low,
+                high=high,
+                n=len(values),
+                edges=tuple(float(e) for e in edges),
+                counts=tuple(int(c) for c in counts),
+                none_reasons=dict(sorted(found.missing[name, policy].items()))
+                if (name, policy) in found.missing
+                else {},
+            )
+        )
+    return summaries
+
+
+def policy_pair(
+    family: str, found: Gathered, seed: int, first: str = "reactive", second: str = "proactive"
+) -> PolicyPair:
+    """Turns of the same cases under two policies."""
+    both = [
+        (np.mean(g[first]), np.mean(g[second]))
+        for _, g in sorted(found.turns.items())
+        if g.get(first) and g.get(second)
+    ]
+    if not both:
+        return PolicyPair(family=family, first=first, second=second, note="no group has both policies")
+    pairs = np.asarray(both)
+    difference, low, high = mean_interval(pairs[:, 1] - pairs[:, 0], derive(seed, family, "pair"))
+    return PolicyPair(
+        family=family,
+        first=first,
+        second=second,
+        first_mean=float(pairs[:, 0].mean()),
+        second_mean=float(pairs[:, 1].mean()),
+        difference=difference,
+        low=low,
+        high=high,
+        n=len(pairs),
+    )
+
+
+def mean_interval(values: np.ndarray, seed: int, draws: int = 2000) -> tuple[float | None, float | None, float | None]:
+    """Mean with its 95% percentile bootstrap interval; no interval for fewer than two values."""
+    if not len(values):
+        return None, None, None
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, None, None
+    generator = np.random.default_rng(seed)
+    means = np.array([values[generator.integers(len(values), size=len(values))].mean() for _ in range(draws)])
+    low, high = np.percentile(means, [2.5, 97.5])
+    return mean, float(low), float(high)
+
+
+def none_rewards(families: Mapping[str, Gathered]) -> dict[str, dict[str, int]]:
+    total: dict[str, Counter[str]] = defaultdict(Counter)
+    for found in families.values():
+        for (name, _), reasons in found.missing.items():
+            total[name].update(reasons)
+    return {name: dict(sorted(reasons.items())) for name, reasons in sorted(total.items())}

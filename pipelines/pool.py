@@ -1,0 +1,166 @@
+"""The local pool: worker processes, each given a job as a file, watched through their stdout.
+
+A worker that is killed is started again: its journal makes that cheap. Whatever replaces this pool (Dask, Ray) gives the same jobs to
+`pipelines.worker.work` and gets the same paths back.
+"""
+
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from pipelines.worker import Job
+from schemas import errors
+from schemas.errors import OvertureError, StorageError
+
+RESTARTS = 2
+POLL_S = 0.5
+
+
+@dataclass(slots=True)
+class Counts:
+    """Sums over all workers of one round."""
+
+    dialogues: int = 0
+    valid: int = 0
+    turns: int = 0
+    usage: dict[str, float] = field(default_factory=dict[str, float])
+    peak_mb: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        return int(self.usage.get("prompt_tokens", 0) + self.usage.get("completion_tokens", 0))
+
+
+class _Worker:
+    def __init__(self, job: Job, folder: Path, events: "queue.Queue[tuple[_Worker, Mapping[str, Any] | None]]"):
+        self.job = job
+        self.latest: Mapping[str, Any] = {}
+        self.before: list[Mapping[str, Any]] = []
+        """Last counts of earlier lives."""
+        self.restarts = 0
+        self.error: Mapping[str, Any] | None = None
+        self.ended = False
+        self._spec = folder / f"{job.name}.json"
+        self._log_path = folder / f"{job.name}.log"
+        self._events = events
+        self.start()
+
+    def start(self) -> None:
+        try:
+            self._spec.write_text(self.job.model_dump_json())
+            log = self._log_path.open("ab")
+        except OSError as error:
+            raise StorageError(
+                f"{self._spec}: {error.strerror}; free space or check permissions, then resume"
+            ) from None
+        with log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "pipelines.worker", str(self._spec)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is the owner's to handle
+            )
+        assert self.process.stdout is not None
+        threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
+
+    def _read(self, stdout: IO[bytes]) -> None:
+        with stdout:
+            for line in stdout:
+                self._events.put((self, orjson.loads(line)))
+        self._events.put((self, None))
+
+    def stop(self) -> None:
+        """Asks it to commit what it has and leave."""
+        if self.process.stdin is not None and not self.process.stdin.closed:
+            try:
+                self.process.stdin.write(b"stop\n")
+                self.process.stdin.flush()
+            except BrokenPipeError:
+                pass
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
+    def log_tail(self) -> str:
+        lines = self._log_path.read_text(errors="replace").splitlines() if self._log_path.exists() else []
+        return "\n".join(lines[-8:])
+
+
+def play_all(
+    jobs: Sequence[Job],
+    folder: Path,
+    on_counts: Callable[[Counts], None],
+    should_stop: Callable[[Counts], bool],
+    check: Callable[[], None] = lambda: None,
+) -> Counts:
+    """Runs every job to its end, or until `should_stop`; `check` raises when a server of ours died. Returns the last counts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    events: queue.Queue[tuple[_Worker, Mapping[str, Any] | None]] = queue.Queue()
+    workers: list[_Worker] = []
+    stopping = False
+    try:
+        workers += [_Worker(job, folder, events) for job in jobs]
+        while not all(w.ended for w in workers):
+            try:
+                worker, event = events.get(timeout=POLL_S)
+            except queue.Empty:
+                check()
+            else:
+                _note(worker, event)
+            counts = _counts(workers)
+            on_counts(counts)
+            if not stopping and should_stop(counts):
+                stopping = True
+                for worker in workers:
+                    worker.stop()
+        return _counts(workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+def _note(worker: _Worker, event: Mapping[str, Any] | None) -> None:
+    if event is not None:
+        if "error" in event:
+            worker.error = event["error"]
+        worker.latest = {**worker.latest, **event}
+        return
+    code = worker.process.wait()
+    if code == 0:
+        worker.ended = True
+    elif worker.error is not None and worker.error["ours"]:
+        kind: type[OvertureError] = getattr(errors, worker.error["kind"], OvertureError)
+        raise kind(worker.error["message"])
+    elif worker.error is None and worker.restarts < RESTARTS:
+        worker.restarts += 1
+        worker.before.append(worker.latest)
+        worker.latest = {}
+        worker.start()
+    else:
+        raise OvertureError(f"worker {worker.job.name} ended with code {code}:\n{worker.log_tail()}")
+
+
+def _counts(workers: Sequence[_Worker]) -> Counts:
+    total = Counts()
+    for worker in workers:
+        for life in (worker.latest, *worker.before):
+            progress = life.get("progress", {})
+            if life is worker.latest:  # a new life counts its replayed dialogues again
+                total.dialogues += progress.get("dialogues", 0)
+                total.valid += progress.get("valid", 0)
+                total.turns += progress.get("turns", 0)
+            for name, value in life.get("usage", {}).items():
+                total.usage[name] = total.usage.get(name, 0) + value
+            total.peak_mb = max(total.peak_mb, life.get("end", {}).get("peak_mb", 0.0))
+    return total

@@ -1,0 +1,171 @@
+"""One YAML file: a whole run as one frozen value.
+
+Stages are built when a recipe is read, so that a misspelt one is found before anything starts. Paths are relative to
+where the command runs.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, ValidationInfo, field_validator
+
+from pipelines import recipe_families
+from pipelines.recipe_errors import dotted, fault, lines
+from pipelines.recipe_families import FamilyEntry
+from pipelines.recipe_models import Amount, Count, Embedding, LlamaCpp, LocalEmbedder, Model, Part
+from pipelines.recipe_stages import build
+from pipelines.recipe_yaml import Document, Loc, override, read
+from schemas.contracts import Discriminator, Family, Filter, Reward, Selector
+from schemas.errors import RecipeError, did_you_mean
+from schemas.stage import Stage
+
+FilterStage = Annotated[Filter, BeforeValidator(lambda v: build(v, Filter)), PlainSerializer(Stage.spec)]
+SelectorStage = Annotated[Selector, BeforeValidator(lambda v: build(v, Selector)), PlainSerializer(Stage.spec)]
+DiscriminatorStage = Annotated[
+    Discriminator, BeforeValidator(lambda v: build(v, Discriminator)), PlainSerializer(Stage.spec)
+]
+RewardStage = Annotated[Reward, BeforeValidator(lambda v: build(v, Reward)), PlainSerializer(Stage.spec)]
+
+DEFAULT_FILTERS = (
+    "filters.schema_and_length.LengthBounds",
+    "filters.role_confusion.RoleConfusion",
+    "filters.repetition.Repetition",
+    "filters.private_leak.PrivateLeak",
+)
+DEFAULT_SELECTORS = ("filters.near_duplicate.NearDuplicate", "filters.distribution_match.DistributionMatch")
+DEFAULT_DISCRIMINATORS = ("discriminators.ngram.NgramLogistic", "discriminators.embedding.EmbeddingLogistic")
+DEFAULT_REWARDS = (
+    "rewards.success.Success",
+    "rewards.turns_to_success.TurnsToSuccess",
+    "rewards.discounted_return.DiscountedReturn",
+    "rewards.information_gained.InformationGained",
+    "rewards.questions_asked.QuestionsAsked",
+    "rewards.volunteered.Volunteered",
+)
+
+
+class Budget(Part):
+    """What a run may use up; it then publishes what it has. null: no limit."""
+
+    minutes: Amount | None = None
+    dialogues: Count | None = None
+    """Played, whatever becomes of them."""
+    tokens: Count | None = None
+    """Prompts and answers together."""
+
+
+class Recipe(Part):
+    """A run. `load` reads one; `resolved` is what the run directory keeps of it."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    """Default: the file's stem. The run goes to runs/<name> unless the command line says otherwise."""
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 7
+    families: tuple[FamilyEntry, ...]
+    target: Annotated[Count, Field(le=1_000_000)]
+    """Accepted dialogues wanted, over all families: whole groups."""
+    models: Annotated[dict[str, Model], Field(min_length=1, validate_default=True)] = Field(
+        default_factory=lambda: {"default": LlamaCpp()}
+    )
+    roles: dict[str, str] = Field(default_factory=dict, validate_default=True)
+    """Role -> name of its model. Default: `default`, or the only model."""
+    embedder: Embedding = LocalEmbedder()
+    filters: tuple[FilterStage, ...] = Field(default_factory=lambda: tuple(build(s, Filter) for s in DEFAULT_FILTERS))
+    selectors: tuple[SelectorStage, ...] = Field(
+        default_factory=lambda: tuple(build(s, Selector) for s in DEFAULT_SELECTORS)
+    )
+    discriminators: tuple[DiscriminatorStage, ...] = Field(
+        default_factory=lambda: tuple(build(s, Discriminator) for s in DEFAULT_DISCRIMINATORS)
+    )
+    rewards: tuple[RewardStage, ...] = Field(default_factory=lambda: tuple(build(s, Reward) for s in DEFAULT_REWARDS))
+    budget: Budget = Budget()
+    workers: Annotated[Count, Field(le=1024)] = 1
+    """Processes that play dialogues."""
+    shard_size: Count = 100
+    """Scenarios committed together."""
+    concurrency: Count = 4
+    """Dialogues a worker has in flight."""
+    oversample: Annotated[float, Field(strict=True, ge=1, le=100)] = 1.3
+    """Dialogues a round plays for each one still wanted."""
+    max_rounds: Count = 5
+
+    @field_validator("families")
+    @classmethod
+    def _complete_families(cls, families: tuple[FamilyEntry, ...]) -> tuple[FamilyEntry, ...]:
+        if not families:
+            raise fault("is empty; name one, as `- use: generators.families.conversation.Conversation`")
+        recipe_families.check_names(families)
+        return recipe_families.with_shares(families)
+
+    @field_validator("target")
+    @classmethod
+    def _whole_groups(cls, target: int, info: ValidationInfo) -> int:
+        if "families" in info.data:
+            recipe_families.check_target(target, info.data["families"])
+        return target
+
+    @field_validator("roles")
+    @classmethod
+    def _complete_roles(cls, roles: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if "families" not in info.data or "models" not in info.data:
+            return roles
+        return _roles(roles, info.data["families"], info.data["models"])
+
+    def quotas(self) -> dict[str, int]:
+        """Family name -> accepted dialogues wanted of it; they add up to `target`."""
+        names = [e.name for e in self.families]
+        return dict(zip(names, recipe_families.quotas(self.target, self.families), strict=True))
+
+    def with_families(self, fitted: Sequence[Family]) -> Self:
+        """The same run with fitted latents: one family for each entry, in order."""
+        pairs = zip(self.families, fitted, strict=True)
+        return self.model_copy(update={"families": tuple(e.model_copy(update={"family": f}) for e, f in pairs)})
+
+    def for_worker(self) -> Self:
+        """Without what only the main process does: unpickling this imports neither scikit-learn nor rensa."""
+        return self.model_copy(update={"discriminators": (), "selectors": ()})
+
+
+def _roles(roles: Mapping[str, str], families: Sequence[FamilyEntry], models: Mapping[str, Any]) -> dict[str, str]:
+    known = sorted({role for entry in families for role in entry.speakers})
+    for role, model in roles.items():
+        if role not in known:
+            raise fault(f"no family of this recipe has this role{did_you_mean(role, known)}", role)
+        if model not in models:
+            raise fault(f"no model '{model}' under `models`{did_you_mean(model, models)}", role)
+    fallback = "default" if "default" in models else next(iter(models)) if len(models) == 1 else None
+    if fallback is None and (without := [r for r in known if r not in roles]):
+        raise fault(f"is missing, and no model is called 'default'; one of {', '.join(sorted(models))}", without[0])
+    return {role: roles.get(role) or str(fallback) for role in known}
+
+
+def load(path: Path, sets: Sequence[str] = ()) -> Recipe:
+    """The recipe in a YAML file, with `--set a.b=c` overrides. Raises RecipeError: file, line, field, remedy."""
+    document = read(path)
+    changed = override(document.data, sets)
+    data = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-") or "run", **document.data}
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(_message(path, document, changed, error)) from None
+
+
+def _message(path: Path, document: Document, changed: set[Loc], error: ValidationError) -> str:
+    found = lines(error, Recipe)
+    loc, text = found[0]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    overridden = any(loc[: len(c)] == c for c in changed)
+    line = document.line(loc)
+    where = "--set" if overridden else str(path) if line is None else f"{path}:{line}"
+    return f"{where}: {dotted(loc)}: {text}{more}"
+
+
+def resolved(recipe: Recipe) -> dict[str, Any]:
+    """Every default and fitted value written out, as YAML can hold it; `Recipe.model_validate` reads it back."""
+    return recipe.model_dump(mode="json")
+
+
+def dump_yaml(recipe: Recipe) -> str:
+    return yaml.safe_dump(resolved(recipe), sort_keys=False, allow_unicode=True, width=120)

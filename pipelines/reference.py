@@ -1,0 +1,461 @@
+"""Real dialogues, and dialogues from elsewhere: read in any of our schemas, prepared once, split by source group.
+
+A reference has a learner and a partner side: `user` is the partner of `assistant`; in a symmetric corpus the second
+speaker to appear is the partner (the first opened the conversation, as our learners do). `#partner=ROLE` after a spec
+names the partner otherwise (a teacher recorded as `assistant`). Every further speaker keeps its own name. Consecutive
+messages of one speaker stay separate turns: people do that.
+
+Groups, which never straddle the splits fit, dev and test: the partner's person in the chit-chat data (people recur
+there), the source problem or topic where a corpus names it, else the dialogue.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import table
+from schemas.dialogue import Dialogue, Ending, Turn
+from schemas.errors import DataError, StorageError, did_you_mean
+from schemas.identity import rng, stable_hash
+from schemas.scenario import Scenario, View
+
+Split = Literal["fit", "dev", "test"]
+SHARES: dict[Split, float] = {"fit": 0.6, "dev": 0.2, "test": 0.2}
+MIN_TURNS = 4
+"""Shorter conversations are none: mostly somebody waiting for an answer."""
+MAX_PER_PERSON = 6
+"""Conversations of one partner that are taken from the chit-chat data, so that no person stands for everybody."""
+
+_CONVERSION = 1
+_CHUNK = 512
+_GROUP_KEYS = ("question", "topic_desc", "meeting", "log")
+_PREPARED = pa.schema(
+    [
+        ("dialogue_id", pa.string()),
+        ("group_id", pa.string()),
+        ("split", pa.string()),
+        ("rank", pa.int64()),
+        ("turns", pa.list_(pa.struct([("role", pa.string()), ("text", pa.string())]))),
+    ]
+)
+
+Fetch = Callable[[str], Path]
+"""The name of a package on an index -> the folder its data was unpacked to."""
+
+
+class Conversation(NamedTuple):
+    id: str
+    group: str
+    turns: list[tuple[str, str]]
+    """(speaker, text)"""
+    partner: str | None = None
+    learner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    spec: str
+    path: Path
+    """The prepared Parquet file."""
+    last_rank: int
+    """Dialogues of a higher rank (a hash of the id) are beyond the limit."""
+    counts: dict[Split, int]
+    licence: str | None
+
+    def dialogues(self, split: Split) -> Iterator[Dialogue]:
+        """Streamed, in the order of the source; roles are `learner` and `partner`."""
+        for row in _rows(self.path):
+            if row["split"] == split and row["rank"] <= self.last_rank:
+                yield _dialogue(
+                    row["dialogue_id"],
+                    row["group_id"],
+                    [Turn(role=t["role"], text=t["text"]) for t in row["turns"]],
+                    family="reference",
+                    domain=self.spec,
+                    roles=("learner", "partner"),
+                )
+
+    def windows(self, split: Split, lengths: Sequence[int], seed: int) -> Iterator[Dialogue]:
+        """The beginnings of real dialogues, cut so that their numbers of turns are distributed as `lengths`.
+
+        `lengths`: the numbers of turns of the synthetic side. Each real dialogue serves at most once, for the first
+        length still wanted that it reaches; all lengths are served before any twice.
+        """
+        wanted: list[int] = []
+        for dialogue in self.dialogues(split):
+            if not wanted:
+                wanted = sorted(lengths)
+                rng(seed, "windows", split).shuffle(wanted)
+            for i, length in enumerate(wanted):
+                cut = window(dialogue, length)
+                if cut is not None:
+                    del wanted[i]
+                    yield cut
+                    break
+
+
+def window(dialogue: Dialogue, turns: int) -> Dialogue | None:
+    """The first `turns` turns; None when the dialogue is shorter, or when one side says nothing in them.
+
+    Real conversations are several times longer than synthetic ones: uncut, their length alone would tell them apart.
+    """
+    kept = dialogue.turns[:turns]
+    roles = {t.role for t in kept if t.text}
+    if len(dialogue.turns) < turns or not {dialogue.partner, dialogue.learner} <= roles:
+        return None
+    ending = dialogue.ending if len(dialogue.turns) == turns else Ending(reason="external", detail="window")
+    return dialogue.model_copy(update={"turns": kept, "ending": ending})
+
+
+def load_reference(spec: str, cache_dir: Path, limit: int | None = None, fetch: Fetch | None = None) -> Reference:
+    """`pypi:chitchat-dataset`, `path:FILE_OR_FOLDER`, or `hf:owner/name[:config]`; converted once into `cache_dir`.
+
+    `limit`: dialogues over all splits, chosen by a hash of their ids. `fetch` is needed for `pypi:` alone.
+    Raises DataError.
+    """
+    where, _, option = spec.partition("#")
+    kind, _, name = where.partition(":")
+    if option and not option.startswith("partner="):
+        raise DataError(f"reference '{spec}': '#{option}' is no option; the only one is #partner=ROLE")
+    partner = option.removeprefix("partner=") or None
+    licence = None
+    match kind:
+        case "pypi":
+            file = _chitchat_file(name, fetch)
+            mark, conversations, licence = _digest([file]), _chitchat(file), "MIT"
+        case "path":
+            files = parquet_files(Path(name).expanduser())
+            mark, conversations = _digest(files), (c for f in files for c in _from_parquet(f))
+        case "hf":
+            mark, conversations = name, _from_hub(name)
+        case _:
+            raise DataError(
+                f"reference '{spec}': unknown kind '{kind}'{did_you_mean(kind, ['pypi', 'path', 'hf'])}; "
+                "write pypi:chitchat-dataset, path:FILE.parquet or hf:owner/name"
+            )
+    path = cache_dir / "references" / f"{stable_hash(_CONVERSION, where, partner, mark)}.parquet"
+    if not _readable(path):
+        _prepare(spec, conversations, partner, path)
+    return _summary(spec, path, limit, licence)
+
+
+def _summary(spec: str, path: Path, limit: int | None, licence: str | None) -> Reference:
+    rows = pq.read_table(path, columns=["split", "rank"]).to_pylist()
+    ranks = sorted(row["rank"] for row in rows)
+    last = ranks[-1] if limit is None else ranks[min(limit, len(ranks)) - 1]
+    found = Counter(row["split"] for row in rows if row["rank"] <= last)
+    counts: dict[Split, int] = {split: found[split] for split in SHARES}
+    if not all(counts.values()):
+        raise DataError(
+            f"reference '{spec}': too small to split by source ({', '.join(f'{s} {n}' for s, n in counts.items())}); "
+            "every split needs a dialogue: bring more dialogues or raise the limit"
+        )
+    return Reference(spec, path, last, counts, licence)
+
+
+def _prepare(spec: str, conversations: Iterable[Conversation], partner: str | None, path: Path) -> None:
+    tally: Counter[str] = Counter()
+    temporary = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = _prepared_rows(conversations, partner, tally)
+        with pq.ParquetWriter(temporary, _PREPARED, compression="zstd") as writer:
+            while chunk := list(islice(rows, _CHUNK)):
+                writer.write_table(pa.Table.from_pylist(chunk, schema=_PREPARED))
+        if not tally["usable"]:
+            raise DataError(f"reference '{spec}': {_nothing_usable(tally, partner)}")
+        temporary.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path.parent}: the prepared reference cannot be written ({error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _prepared_rows(
+    conversations: Iterable[Conversation], partner: str | None, tally: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    for conversation in conversations:
+        row = _prepared_row(conversation, partner)
+        tally.update(seen=1, short=int(len(conversation.turns) < MIN_TURNS), usable=int(row is not None))
+        if row is not None:
+            yield row
+
+
+def _nothing_usable(tally: Counter[str], partner: str | None) -> str:
+    seen = tally["seen"]
+    if seen == 0:
+        return "it is empty: no dialogue in it"
+    if tally["short"] == seen:
+        return f"none of its {seen} dialogues has {MIN_TURNS} turns or more"
+    side = f"'{partner}' and somebody else both speak" if partner else "both sides speak"
+    return f"only one side ever speaks: in none of its {seen} dialogues {side}; check the `role` of the turns"
+
+
+def _prepared_row(conversation: Conversation, partner: str | None) -> dict[str, Any] | None:
+    """None for a conversation of fewer than MIN_TURNS turns or in which one side never speaks."""
+    turns = [(role, " ".join(text.split())) for role, text in conversation.turns if text and text.strip()]
+    learner, partner = _sides([role for role, _ in turns], partner or conversation.partner, conversation.learner)
+    if len(turns) < MIN_TURNS or learner is None or partner is None:
+        return None
+    names = {learner: "learner", partner: "partner"}
+    point = int(stable_hash("person", conversation.group, bits=64), 16) / 2**64
+    return {
+        "dialogue_id": conversation.id,
+        "group_id": conversation.group,
+        "split": "fit" if point < SHARES["fit"] else "dev" if point < SHARES["fit"] + SHARES["dev"] else "test",
+        "rank": int(stable_hash("rank", conversation.id, bits=64), 16) >> 1,
+        "turns": [{"role": names.get(role, role), "text": text} for role, text in turns],
+    }
+
+
+def _sides(roles: list[str], partner: str | None, learner: str | None = None) -> tuple[str | None, str | None]:
+    """(learner, partner); None for a side that never speaks."""
+    order = list(dict.fromkeys(roles))
+    if partner is None and {"user", "assistant"} & set(order):
+        partner, learner = "user", "assistant"
+    if partner is None:
+        partner = order[1] if len(order) > 1 else None
+    others = [r for r in order if r != partner]
+    if learner is None:
+        learner = others[0] if others else None
+    return (learner if learner in order else None), (partner if partner in order else None)
+
+
+def _digest(files: Sequence[Path]) -> str:
+    digest = hashlib.blake2b()
+    for file in files:
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def _readable(path: Path) -> bool:
+    try:
+        return path.exists() and pq.read_metadata(path).num_rows > 0
+    except (pa.ArrowException, OSError):
+        return False
+
+
+# Sources
+
+
+def _chitchat_file(name: str, fetch: Fetch | None) -> Path:
+    if name != "chitchat-dataset":
+        raise DataError(
+            f"reference 'pypi:{name}': not a known package of dialogues{did_you_mean(name, ['chitchat-dataset'])}"
+        )
+    if fetch is None:
+        raise DataError(f"reference 'pypi:{name}': nothing here can download it; use path:FILE.parquet")
+    folder = fetch(name)
+    found = sorted(folder.rglob("dataset.json"))
+    if not found:
+        raise DataError(f"{folder}: no dataset.json inside; delete the folder and run again to fetch it anew")
+    return found[0]
+
+
+def _chitchat(file: Path) -> Iterator[Conversation]:
+    """BYU Chit-Chat: conversations of volunteers, half of the 7,168 with an answer; two people had a fifth of these."""
+    try:
+        data = orjson.loads(file.read_bytes())
+        answered: Counter[str] = Counter()
+        for key, conversation in data.items():
+            turns = [(u["sender"], u["text"]) for block in conversation["messages"] for u in block]
+            people = list(dict.fromkeys(sender for sender, _ in turns))
+            if len(people) == 2 and len(turns) >= MIN_TURNS and answered[people[1]] < MAX_PER_PERSON:
+                answered[people[1]] += 1
+                yield Conversation(f"chitchat:{key}", f"chitchat:{people[1]}", turns)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{file}: not the chit-chat data ({error!r}); delete its folder and run again to fetch it anew"
+        ) from error
+
+
+def _from_hub(name: str) -> Iterator[Conversation]:
+    import datasets  # slow to import, and only these references need it
+
+    path, _, config = name.partition(":")
+    try:
+        splits = datasets.load_dataset(path, config or None)
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # what `datasets` and the hub's client raise derives from these
+        raise DataError(
+            f"reference 'hf:{name}': it cannot be loaded ({str(error).splitlines()[0]}); check the name and the "
+            "network, or save it as Parquet and use path:FILE.parquet"
+        ) from error
+    for split, rows in splits.items():
+        for i, row in enumerate(cast(Iterable[dict[str, Any]], rows)):
+            if not isinstance(row.get("turns") or row.get("messages"), list):
+                wanted = "`turns` (role, text) or `messages` (role, content)"
+                raise DataError(f"reference 'hf:{name}': split '{split}' has no column {wanted}")
+            yield _conversation({"dialogue_id": f"{path}:{split}/{i}", **row})
+
+
+def _from_parquet(file: Path) -> Iterator[Conversation]:
+    if _is_our_table(file):
+        for record in _records(file):
+            d = record.dialogue
+            turns = [(t.role, t.text) for t in d.turns if t.kind == "utterance" and t.text]
+            yield Conversation(d.id, d.scenario.base_case_id, turns, d.partner, d.learner)
+    else:
+        for row in _rows(file):
+            yield _conversation(row)
+
+
+def _conversation(row: dict[str, Any]) -> Conversation:
+    said: list[dict[str, Any]] = row.get("turns") or row.get("messages") or []
+    turns = [(turn["role"], turn.get("text") or turn.get("content") or "") for turn in said]
+    return Conversation(row["dialogue_id"], _source_group(row), turns)
+
+
+def _source_group(row: dict[str, Any]) -> str:
+    if row.get("group_id"):
+        return row["group_id"]
+    meta = orjson.loads(row.get("meta") or "{}")
+    source = next((meta[key] for key in _GROUP_KEYS if meta.get(key)), None)
+    return row["dialogue_id"] if source is None else stable_hash(source)
+
+
+# Files
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """A Parquet file itself, or those of a folder: of `data/` for a run directory. Raises DataError."""
+    if path.is_file():
+        return [path]
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    folder = path / "data" if (path / "data").is_dir() else path
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise DataError(
+            f"{folder}: no *.parquet file in it; give a Parquet file or a run directory with published data"
+        )
+    return files
+
+
+def read_dialogues(path: Path) -> Iterator[table.Record]:
+    """Every dialogue of a Parquet file, folder or run directory: the dialogue table, or the reference corpora's schema.
+
+    Streamed in small batches. A corpus row gets a minimal scenario: nothing private, policy `external`.
+    Raises DataError.
+    """
+    for file in parquet_files(path):
+        yield from _records(file) if _is_our_table(file) else map(_wrapped, _rows(file))
+
+
+def _records(file: Path) -> Iterator[table.Record]:
+    for i, row in enumerate(_rows(file)):
+        try:
+            yield table.from_row(row)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{file}: row {i} is no dialogue: {str(error).splitlines()[0]}") from error
+
+
+def _wrapped(row: dict[str, Any]) -> table.Record:
+    turns = [
+        Turn(role=t["role"], text=t["text"], acts=tuple(t.get("acts") or ()))
+        for t in row["turns"]
+        if t["text"] and t["text"].strip()
+    ]
+    roles = list(dict.fromkeys(t.role for t in turns))
+    learner, partner = _sides(roles, None)
+    dialogue = _dialogue(
+        row["dialogue_id"],
+        row["dialogue_id"],
+        turns,
+        family=row.get("family") or "external",
+        domain=row.get("corpus") or "external",
+        roles=(learner or "assistant", partner or "user"),
+        base_case=_source_group(row),
+    )
+    outcome = {} if row.get("outcome") is None else {"recorded": row["outcome"]}
+    return table.Record(dialogue=dialogue.model_copy(update={"outcome": outcome}), split=row.get("split"))
+
+
+def _dialogue(
+    name: str,
+    group: str,
+    turns: list[Turn],
+    *,
+    family: str,
+    domain: str,
+    roles: tuple[str, str],
+    base_case: str | None = None,
+) -> Dialogue:
+    """`roles`: learner, partner."""
+    speakers = dict.fromkeys([*roles, *(t.role for t in turns)])
+    scenario = Scenario(
+        family=family,
+        domain=domain,
+        base_case_id=base_case or group,
+        seed=0,
+        goal="",
+        views={role: View(role=role, brief="") for role in speakers},
+        max_turns=len(turns),
+        scenario_id=name,
+        group_id=group,
+        dialogue_id=name,
+        policy="external",
+    )
+    return Dialogue(
+        scenario=scenario, turns=tuple(turns), ending=Ending(reason="external"), learner=roles[0], partner=roles[1]
+    )
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches(batch_size=256):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{file}: not a readable Parquet file ({str(error).splitlines()[0]}); it may be cut off: write or copy it again"
+    )
+
+
+def _is_our_table(file: Path) -> bool:
+    """True: the dialogue table's schema; False: the reference corpora's; DataError for neither."""
+    try:
+        schema = pq.read_schema(file)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(file, error) from error
+    version = (schema.metadata or {}).get(b"overture.dialogue_table")
+    if version is not None or "views" in schema.names:
+        if version not in (None, str(table.VERSION).encode()):
+            raise DataError(
+                f"{file}: dialogue table version {version.decode()}, this Overture reads version {table.VERSION}"
+            )
+        _check_columns(file, schema, {field.name: field.type for field in table.SCHEMA})
+        return True
+    _check_columns(file, schema, {"dialogue_id": pa.string()})
+    if "turns" not in schema.names:
+        raise DataError(f"{file}: column 'turns' is missing{did_you_mean('turns', schema.names)}")
+    kind = schema.field("turns").type
+    structs = pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)
+    if not structs or not {"role", "text"} <= {field.name for field in kind.value_type}:
+        raise DataError(f"{file}: column 'turns' is {kind}; it must be a list of structs with `role` and `text`")
+    return False
+
+
+def _check_columns(file: Path, schema: pa.Schema, wanted: dict[str, pa.DataType]) -> None:
+    for name, kind in wanted.items():
+        if name not in schema.names:
+            raise DataError(f"{file}: column '{name}' is missing{did_you_mean(name, schema.names)}")
+        if schema.field(name).type != kind:
+            raise DataError(f"{file}: column '{name}' is {schema.field(name).type}; it must be {kind}")

@@ -1,0 +1,192 @@
+"""Which groups stay: realism scores, label heads and the selectors, over the pool of all rounds, one family at a time.
+
+The pool is streamed: what is held in memory is a bounded sample for fitting, and one small sketch a dialogue.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from discriminators.crossfit import CrossFit, Sample, cross_fit
+from discriminators.heads import labels as head_labels
+from outputs.publish import Decision
+from outputs.store import read_records
+from pipelines.recipe import Recipe
+from pipelines.recipe_families import FamilyEntry
+from pipelines.reference import Reference
+from schemas.contracts import EmbedTexts
+from schemas.dialogue import Dialogue
+from schemas.identity import derive
+from schemas.judgement import Judged, Realism, Selection
+from schemas.table import Record
+
+NO_REFERENCE = "no_reference"
+PER_SIDE = 2000
+"""Dialogues a side that discriminators are fitted on at the most."""
+
+
+@dataclass(slots=True)
+class Pool:
+    """What became of every dialogue so far."""
+
+    decisions: dict[str, Decision] = field(default_factory=dict[str, Decision])
+    accepted: Counter[str] = field(default_factory=Counter[str])
+    """Dialogues by family."""
+    made: Counter[str] = field(default_factory=Counter[str])
+    valid: Counter[str] = field(default_factory=Counter[str])
+
+
+@dataclass(slots=True)
+class _Groups:
+    """The whole, valid groups of one family, by id, with the number of turns of each dialogue."""
+
+    members: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    reasons: dict[str, str] = field(default_factory=dict[str, str])
+    """Group -> why a member of it is invalid."""
+    lengths: list[int] = field(default_factory=list[int])
+
+    def whole(self, siblings: int) -> set[str]:
+        return {g for g, ids in self.members.items() if g not in self.reasons and len(ids) == siblings}
+
+
+def select(
+    recipe: Recipe, shards: Sequence[Path], references: Mapping[str, Reference | None], embed: EmbedTexts
+) -> Pool:
+    """The provisional selection of a round, and the final one when nothing follows."""
+    pool = Pool()
+    quotas = recipe.quotas()
+    for entry in recipe.families:
+        _family(recipe, entry, quotas[entry.name], shards, references.get(entry.name), embed, pool)
+    return pool
+
+
+def _family(
+    recipe: Recipe,
+    entry: FamilyEntry,
+    quota: int,
+    shards: Sequence[Path],
+    reference: Reference | None,
+    embed: EmbedTexts,
+    pool: Pool,
+) -> None:
+    groups = _survey(shards, entry, pool)
+    whole = groups.whole(entry.siblings)
+    for group, ids in groups.members.items():
+        if group not in whole:
+            reason = groups.reasons.get(group, "incomplete_group")
+            pool.decisions.update({i: Decision(Selection(keep=False, reason=reason)) for i in ids})
+    scorer = None if reference is None else _fit(recipe, entry, shards, whole, groups.lengths, reference, embed)
+    judged = _judged(_members(shards, entry, whole), scorer)
+    realism: dict[str, tuple[Realism, dict[str, str]]] = {}
+    sketches = _sketches(recipe, judged, realism)
+    left = set(realism)
+    if not left:
+        return
+    for number, selector in enumerate(recipe.selectors):
+        table = _rows(sketches[number], left)
+        against = None if reference is None else _reference_sketches(recipe, number, reference, groups.lengths)
+        for dialogue_id, selection in selector.select(table, against, quota, derive(recipe.seed, "select", entry.name)):
+            scores, labels = realism[dialogue_id]
+            pool.decisions[dialogue_id] = Decision(selection, realism=scores, labels=labels)
+            if not selection.keep:
+                left.discard(dialogue_id)
+    pool.accepted[entry.name] = len(left)
+
+
+def _survey(shards: Sequence[Path], entry: FamilyEntry, pool: Pool) -> _Groups:
+    found = _Groups()
+    for record in _of(shards, entry):
+        scenario = record.dialogue.scenario
+        found.members.setdefault(scenario.group_id, []).append(record.dialogue.id)
+        pool.made[entry.name] += 1
+        if record.selection is not None:
+            found.reasons.setdefault(scenario.group_id, record.selection.reason)
+        else:
+            pool.valid[entry.name] += 1
+            found.lengths.append(len(record.dialogue.turns))
+    return found
+
+
+def _fit(
+    recipe: Recipe,
+    entry: FamilyEntry,
+    shards: Sequence[Path],
+    whole: set[str],
+    lengths: Sequence[int],
+    reference: Reference,
+    embed: EmbedTexts,
+) -> CrossFit:
+    """On the fit split, cut to the synthetic lengths: length alone must not tell the sides apart."""
+    seed = derive(recipe.seed, "realism", entry.name)
+    kept = set(sorted(whole, key=lambda g: derive(seed, g))[:PER_SIDE])
+    synthetic = [Sample.of(r.dialogue) for r in _of(shards, entry) if r.dialogue.scenario.group_id in kept]
+    real = [Sample.of(d) for d in _bounded(reference.windows("fit", lengths, seed), PER_SIDE)]
+    named = {d.import_path().rsplit(".", 1)[-1]: d for d in recipe.discriminators}
+    return cross_fit(named, real, synthetic, embed, seed, per_side=PER_SIDE)
+
+
+def _judged(dialogues: Iterable[Dialogue], scorer: CrossFit | None) -> Iterator[Judged]:
+    if scorer is None:
+        return (Judged(d, Realism(reason=NO_REFERENCE), head_labels(d)) for d in dialogues)
+    return _scored(dialogues, scorer)
+
+
+def _scored(dialogues: Iterable[Dialogue], scorer: CrossFit) -> Iterator[Judged]:
+    batch: list[Dialogue] = []
+    for dialogue in dialogues:
+        batch.append(dialogue)
+        if len(batch) == 256:
+            yield from _score(batch, scorer)
+            batch = []
+    yield from _score(batch, scorer)
+
+
+def _score(batch: Sequence[Dialogue], scorer: CrossFit) -> Iterator[Judged]:
+    realism = scorer.scores(Sample.of(d) for d in batch)
+    return (Judged(d, r, head_labels(d)) for d, r in zip(batch, realism, strict=True))
+
+
+def _sketches(
+    recipe: Recipe, judged: Iterable[Judged], realism: dict[str, tuple[Realism, dict[str, str]]]
+) -> list[pa.Table]:
+    """One table a selector; fills `realism` with what publishing needs."""
+    columns: list[list[dict[str, object]]] = [[] for _ in recipe.selectors]
+    for item in judged:
+        realism[item.dialogue.id] = (item.realism, item.labels)
+        for rows, selector in zip(columns, recipe.selectors, strict=True):
+            rows.append(_row(item, selector.sketch(item)))
+    return [pa.Table.from_pylist(rows) for rows in columns]
+
+
+def _row(judged: Judged, sketch: Mapping[str, object]) -> dict[str, object]:
+    return {"dialogue_id": judged.dialogue.id, "group_id": judged.dialogue.scenario.group_id, **sketch}
+
+
+def _reference_sketches(recipe: Recipe, number: int, reference: Reference, lengths: Sequence[int]) -> pa.Table:
+    selector = recipe.selectors[number]
+    windows = _bounded(reference.windows("fit", lengths, derive(recipe.seed, "sketch")), PER_SIDE)
+    judged = (Judged(d, Realism(reason="reference"), head_labels(d)) for d in windows)
+    return pa.Table.from_pylist([_row(j, selector.sketch(j)) for j in judged])
+
+
+def _rows(table: pa.Table, ids: set[str]) -> pa.Table:
+    return (
+        table.filter(pa.array([i in ids for i in table["dialogue_id"].to_pylist()], pa.bool_()))
+        if len(table)
+        else table
+    )
+
+
+def _of(shards: Sequence[Path], entry: FamilyEntry) -> Iterator[Record]:
+    return (r for r in read_records(shards) if r.dialogue.scenario.family == entry.name)
+
+
+def _members(shards: Sequence[Path], entry: FamilyEntry, whole: set[str]) -> Iterator[Dialogue]:
+    return (r.dialogue for r in _of(shards, entry) if r.dialogue.scenario.group_id in whole)
+
+
+def _bounded(dialogues: Iterable[Dialogue], most: int) -> Iterator[Dialogue]:
+    return (d for d, _ in zip(dialogues, range(most), strict=False))

@@ -1,0 +1,241 @@
+"""Single verbs on any Parquet of dialogues, ours or a corpus: judge, match, score, export, report, view. No Prefect, no run directory."""
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from outputs.view import view
+from rich.console import Console
+
+from discriminators.crossfit import CrossFit, Sample, cross_fit
+from discriminators.heads import labels as head_labels
+from inference.client import BlockingEmbedder
+from inference.embedding_server import EmbeddingServer
+from inference.weights import cache_folder, fetch
+from outputs.export import export
+from outputs.manifest import FunnelStep, Manifest
+from outputs.report import write_report
+from outputs.store import part_writer
+from pipelines import measure
+from pipelines import recipe as recipes
+from pipelines.recipe_stages import build
+from pipelines.reference import Reference, load_reference, read_dialogues
+from pipelines.selection import NO_REFERENCE, PER_SIDE
+from pipelines.worker import judge as verdict_of
+from schemas.contracts import Discriminator, EmbedTexts, Filter, Reward, Selector, Services
+from schemas.errors import DataError
+from schemas.judgement import Judged, Realism, Selection
+from schemas.table import SCHEMA, Record, to_row
+
+OUT = Console()
+CHUNK = 256
+SEED = 7
+
+
+def judge(path: Path, out: Path, reference: str | None) -> int:
+    """Filter verdicts for every dialogue; realism and labels for the valid ones."""
+    filters = tuple(build(spec, Filter) for spec in recipes.DEFAULT_FILTERS)
+    reasons: Counter[str] = Counter()
+    with _scorer(path, filters, reference) as scorer:
+        _write(out, _judged(read_dialogues(path), filters, scorer, reasons))
+    made = sum(reasons.values())
+    dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common() if reason != "ok") or "none"
+    OUT.print(f"{reasons['ok']} of {made} dialogues are valid; dropped: {dropped}. Wrote {out}", highlight=False)
+    return 0
+
+
+@contextmanager
+def _scorer(path: Path, filters: Sequence[Filter], reference: str | None) -> Generator[CrossFit | None]:
+    """Discriminators fitted on the valid dialogues of the file and the reference's fit split; None without a reference."""
+    if reference is None:
+        yield None
+        return
+    real_side = _reference(reference)
+    with _embedder() as embed:
+        groups: set[str] = set()
+        synthetic: list[Sample] = []
+        lengths: list[int] = []
+        for record in read_dialogues(path):
+            if verdict_of(record.dialogue, filters).keep and len(synthetic) < PER_SIDE:
+                synthetic.append(Sample.of(record.dialogue))
+                groups.add(record.dialogue.scenario.group_id)
+                lengths.append(len(record.dialogue.turns))
+        real = [Sample.of(d) for d, _ in zip(real_side.windows("fit", lengths, SEED), range(PER_SIDE), strict=False)]
+        named = {s.rsplit(".", 1)[-1]: build(s, Discriminator) for s in recipes.DEFAULT_DISCRIMINATORS}
+        yield cross_fit(named, real, synthetic, embed, SEED, per_side=PER_SIDE)
+
+
+def _reference(spec: str) -> Reference:
+    return load_reference(spec, cache_folder(), fetch=lambda name: fetch(name, lambda *_: None).parent)
+
+
+@contextmanager
+def _embedder() -> Generator[EmbedTexts]:
+    name = "all-minilm-l6-v2"
+    with EmbeddingServer(fetch(name, lambda *_: None), name) as server:
+        yield BlockingEmbedder(server.endpoint)
+
+
+def _judged(
+    records: Iterable[Record], filters: Sequence[Filter], scorer: CrossFit | None, reasons: Counter[str]
+) -> Iterator[Record]:
+    for batch in _batches(records):
+        verdicts = [verdict_of(r.dialogue, filters) for r in batch]
+        valid = [r for r, v in zip(batch, verdicts, strict=True) if v.keep]
+        scored = iter(() if scorer is None else scorer.scores(Sample.of(r.dialogue) for r in valid))
+        for record, verdict in zip(batch, verdicts, strict=True):
+            reasons["ok" if verdict.keep else verdict.reason] += 1
+            if verdict.keep:
+                realism = Realism(reason=NO_REFERENCE) if scorer is None else next(scored)
+                known = {"realism": realism, "labels": head_labels(record.dialogue), "selection": None}
+            else:
+                known = {"selection": Selection(keep=False, reason=verdict.reason)}
+            yield record.model_copy(update=known)
+
+
+def match(path: Path, target: int, out: Path, seed: int) -> int:
+    """The selectors over judged dialogues; what they drop is left out of `out` and counted."""
+    selectors = [build(spec, Selector) for spec in recipes.DEFAULT_SELECTORS]
+    rows: list[list[Mapping[str, object]]] = [[] for _ in selectors]
+    left: set[str] = set()
+    for record in read_dialogues(path):
+        if record.selection is not None and not record.selection.keep:
+            continue
+        realism = record.realism or Realism(reason=NO_REFERENCE)
+        judged = Judged(record.dialogue, realism, record.labels or head_labels(record.dialogue))
+        left.add(record.dialogue.id)
+        ids = {"dialogue_id": record.dialogue.id, "group_id": record.dialogue.scenario.group_id}
+        for into, selector in zip(rows, selectors, strict=True):
+            into.append({**ids, **selector.sketch(judged)})
+    if target > len(left):
+        raise DataError(f"{path}: --target {target} is more than its {len(left)} valid dialogues; ask for fewer")
+    reasons: Counter[str] = Counter()
+    chosen: dict[str, Selection] = {}
+    for sketches, selector in zip(rows, selectors, strict=True):
+        table = pa.Table.from_pylist([r for r in sketches if r["dialogue_id"] in left])
+        against = table if any(r.get("logw") is not None for r in sketches) else None
+        for dialogue_id, selection in selector.select(table, against, target, seed):
+            chosen[dialogue_id] = selection
+            if not selection.keep:
+                left.discard(dialogue_id)
+                reasons[selection.reason] += 1
+    _write(
+        out,
+        (
+            r.model_copy(update={"selection": chosen[r.dialogue.id]})
+            for r in read_dialogues(path)
+            if r.dialogue.id in left
+        ),
+    )
+    dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) or "none"
+    OUT.print(f"kept {len(left)} (target {target}); dropped: {dropped}. Wrote {out}", highlight=False)
+    return 0
+
+
+class _NoEmbedder:
+    """For rewards that call no model."""
+
+    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+        raise DataError("this reward asks a model; use it in a recipe")
+
+
+def score(path: Path, out: Path) -> int:
+    rewards = [build(spec, Reward) for spec in recipes.DEFAULT_REWARDS]
+    services = Services(chat={}, embed=_NoEmbedder())
+    counts: Counter[str] = Counter()
+
+    async def scored(record: Record) -> Record:
+        values = [value for stage in rewards for value in await stage.annotate(record.dialogue, services)]
+        for value in values:
+            counts[f"{value.name}{'' if value.value is not None else f' missing: {value.reason}'}"] += 1
+        return record.model_copy(update={"rewards": tuple(values)})
+
+    with asyncio.Runner() as runner:
+        _write(out, (runner.run(scored(r)) for r in read_dialogues(path)))
+    for name, n in sorted(counts.items()):
+        OUT.print(f"{n:6d} {name}", highlight=False)
+    OUT.print(f"Wrote {out}", highlight=False)
+    return 0
+
+
+def export_file(path: Path, format_: str, out: Path, private: bool) -> int:
+    rows = export(read_dialogues(path), format_, out, private)
+    OUT.print(f"{rows} dialogues. Wrote {out}", highlight=False)
+    return 0
+
+
+def report(path: Path, out: Path, reference: str | None) -> int:
+    """The report of any dialogues: what can be said of them without a run."""
+    found = measure.gather(read_dialogues(path))
+    made = sum(sum(g.made.values()) for g in found.values())
+    if not made:
+        raise DataError(f"{path}: holds no dialogue; give a file that has some")
+    dropped: Counter[str] = Counter()
+    for gathered in found.values():
+        for (_, reason), n in gathered.rejected.items():
+            dropped[reason] += n
+    manifest = Manifest(
+        recipe=path.stem,
+        status="complete",
+        target=made,
+        published={"all": made - dropped.total()},
+        families=tuple(sorted(found)),
+        funnel=(
+            FunnelStep(name="made", count=made),
+            FunnelStep(name="published", count=made - dropped.total(), reasons=dict(dropped)),
+        ),
+        rewards=tuple(s for name in sorted(found) for s in measure.reward_summaries(name, found[name], SEED)),
+        policies=tuple(measure.policy_pair(name, found[name], SEED) for name in sorted(found)),
+        none_rewards=measure.none_rewards(found),
+    )
+    if reference is not None:
+        manifest = _compared(manifest, found, reference)
+    write_report(out, manifest, _first(read_dialogues(path), 200))
+    OUT.print(f"Wrote {out}", highlight=False)
+    return 0
+
+
+def _compared(manifest: Manifest, found: Mapping[str, measure.Gathered], reference: str) -> Manifest:
+    real = _reference(reference)
+    discriminators = tuple(build(s, Discriminator) for s in recipes.DEFAULT_DISCRIMINATORS)
+    with _embedder() as embed:
+        both = [measure.realism(discriminators, name, SEED, found[name], real, embed) for name in sorted(found)]
+    return manifest.model_copy(
+        update={
+            "realism": tuple(m for measures, _ in both for m in measures),
+            "heads": tuple(h for _, heads in both for h in heads),
+        }
+    )
+
+
+def browse(path: Path) -> int:
+    if not sys.stdout.isatty():
+        raise DataError("overture view needs a terminal; `overture export` writes text")
+    view(_first(read_dialogues(path), 5000))
+    return 0
+
+
+def _first(records: Iterable[Record], most: int) -> list[Record]:
+    return [r for r, _ in zip(records, range(most), strict=False)]
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) == CHUNK:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _write(out: Path, records: Iterable[Record]) -> None:
+    with part_writer(out, SCHEMA) as writer:
+        for batch in _batches(records):
+            writer.add(pa.Table.from_pylist([to_row(r) for r in batch], schema=SCHEMA))

@@ -1,0 +1,226 @@
+"""A worker: one event loop that plays dialogues from as many open shards as its limit needs, judges them, rewards them, and commits shards.
+
+`python -m pipelines.worker JOB.json` prints one JSON line an event; `stop` on stdin ends it after the calls in flight are dropped (what was
+answered is journalled), the end of stdin ends it at once. It imports no Prefect, torch, scikit-learn or datasets.
+"""
+
+import asyncio
+import os
+import resource
+import sys
+import threading
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import ConfigDict
+
+from filters.prompt_leak import prompt_leak
+from generators.play import play
+from inference.client import Connections
+from pipelines.journal import Journal
+from pipelines.recipe import Recipe
+from pipelines.scenarios import group
+from pipelines.services import DialogueCalls, Prompt, RoleModel, Usage, services_of
+from pipelines.shards import Shard, commit
+from schemas.chat import EndpointSpec
+from schemas.contracts import Filter, Reward, Services
+from schemas.dialogue import Dialogue
+from schemas.errors import OvertureError
+from schemas.judgement import RewardValue, Selection, Verdict
+from schemas.scenario import Scenario, Value
+from schemas.table import Record
+
+PROGRESS_S = 0.5
+
+
+class Job(Value):
+    """Everything a worker needs, as JSON: no object crosses the process boundary."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: str
+    """Of the worker: its journal file."""
+    recipe: Recipe
+    """As `Recipe.for_worker` makes it."""
+    fingerprint: str
+    """Of generation."""
+    shards: tuple[Shard, ...]
+    roles: dict[str, RoleModel]
+    embedder: EndpointSpec
+    journal: Path
+    folder: Path
+    """Of the shards."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts since the worker started, for the display."""
+
+    dialogues: int = 0
+    valid: int = 0
+    turns: int = 0
+
+
+class Worker:
+    def __init__(self, job: Job, journal: Journal, connections: Connections):
+        self._job = job
+        self._journal = journal
+        self._connections = connections
+        self._open: dict[Shard, dict[int, list[Record]]] = {}
+        self.usage = Usage()
+        self.progress = Progress()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Plays every shard; on `stop` commits the whole groups it has as partial shards."""
+        limit = asyncio.Semaphore(self._job.recipe.concurrency)
+        async with _cancelled_by(stop), asyncio.TaskGroup() as tasks:
+            for shard, scenario in self._scenarios():
+                await limit.acquire()
+                task = tasks.create_task(self._dialogue(shard, scenario))
+                task.add_done_callback(lambda _: limit.release())
+        for shard, groups in self._open.items():
+            siblings = self._job.recipe.families[shard.position].siblings
+            whole = [r for g in groups.values() if len(g) == siblings for r in g]
+            if whole:
+                commit(shard, self._job.folder, whole, finished=False)
+
+    def _scenarios(self) -> Iterator[tuple[Shard, Scenario]]:
+        for shard in self._job.shards:
+            if shard.path(self._job.folder).exists():
+                continue
+            entry = self._job.recipe.families[shard.position]
+            self._open[shard] = {}
+            for index in range(shard.start, shard.stop):
+                for scenario in group(entry, index, self._job.recipe.seed, self._job.fingerprint):
+                    yield shard, scenario
+
+    async def _dialogue(self, shard: Shard, scenario: Scenario) -> None:
+        entry = self._job.recipe.families[shard.position]
+        calls = DialogueCalls(self._journal, scenario.dialogue_id, self.usage)
+        services = services_of(calls, self._connections, self._job.roles, self._job.embedder)
+        dialogue = await play(entry.family, entry.speakers, scenario, services)
+        record = await self._judged(dialogue, shard, services, calls.prompts)
+        self.progress.dialogues += 1
+        self.progress.valid += record.selection is None
+        self.progress.turns += len(dialogue.turns)
+        groups = self._open[shard]
+        groups.setdefault(scenario.index, []).append(record)
+        if sum(map(len, groups.values())) == (shard.stop - shard.start) * entry.siblings:
+            path = commit(shard, self._job.folder, (r for g in groups.values() for r in g), finished=True)
+            del self._open[shard]
+            tell({"shard": str(path)})
+
+    async def _judged(self, dialogue: Dialogue, shard: Shard, services: Services, prompts: Iterable[Prompt]) -> Record:
+        verdict = judge(dialogue, self._job.recipe.filters, prompts)
+        return Record(
+            dialogue=dialogue,
+            recipe=self._job.recipe.name,
+            round=shard.round,
+            rewards=tuple(await reward(dialogue, self._job.recipe.rewards, services)) if verdict.keep else (),
+            selection=None if verdict.keep else Selection(keep=False, reason=verdict.reason),
+        )
+
+
+def judge(dialogue: Dialogue, filters: Iterable[Filter], prompts: Iterable[Prompt] = ()) -> Verdict:
+    """The first verdict that drops, else keep."""
+    for prompt in prompts:
+        leak = prompt_leak(dialogue, prompt.role, prompt.turn, prompt.text)
+        if not leak.keep:
+            return leak
+    for filter_ in filters:
+        verdict = filter_.judge(dialogue)
+        if not verdict.keep:
+            return verdict.model_copy(update={"by": filter_.import_path()})
+    return Verdict(keep=True)
+
+
+async def reward(dialogue: Dialogue, rewards: Iterable[Reward], services: Services) -> list[RewardValue]:
+    return [value for stage in rewards for value in await stage.annotate(dialogue, services)]
+
+
+@asynccontextmanager
+async def _cancelled_by(stop: asyncio.Event) -> AsyncGenerator[None]:
+    """Cancels the block when `stop` is set, and swallows that cancellation alone."""
+    block = asyncio.current_task()
+    assert block is not None
+
+    async def watch() -> None:
+        await stop.wait()
+        block.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        block.uncancel()
+    finally:
+        watcher.cancel()
+
+
+def tell(event: Mapping[str, Any]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(event) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def resident_mb() -> float:
+    """The peak of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+async def _report(worker: Worker) -> None:
+    while True:
+        tell({"progress": asdict(worker.progress), "usage": asdict(worker.usage)})
+        await asyncio.sleep(PROGRESS_S)
+
+
+def _listen(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """`stop` on stdin stops; its end means that the owner is gone, however it went."""
+    for line in sys.stdin:
+        if line.strip() == "stop":
+            loop.call_soon_threadsafe(stop.set)
+    os._exit(1)
+
+
+async def work(job: Job) -> None:
+    stop = asyncio.Event()
+    threading.Thread(target=_listen, args=(asyncio.get_running_loop(), stop), daemon=True).start()
+    with Journal(job.journal, job.name, job.fingerprint) as journal:
+        async with Connections() as connections:
+            worker = Worker(job, journal, connections)
+            reporting = asyncio.create_task(_report(worker))
+            try:
+                await worker.run(stop)
+            finally:
+                reporting.cancel()
+            tell({"progress": asdict(worker.progress), "usage": asdict(worker.usage)})
+            tell({"end": {"peak_mb": resident_mb()}})
+
+
+def first_error(error: BaseException) -> BaseException:
+    """The first of ours in a group of errors, else the first."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    flat = [first_error(e) for e in error.exceptions]
+    return next((e for e in flat if isinstance(e, OvertureError)), flat[0])
+
+
+def main() -> None:
+    job = Job.model_validate_json(Path(sys.argv[1]).read_bytes())
+    try:
+        asyncio.run(work(job))
+    except BaseException as error:
+        found = first_error(error)
+        tell({"error": {"kind": type(found).__name__, "message": str(found), "ours": isinstance(found, OvertureError)}})
+        if not isinstance(found, OvertureError):
+            raise
+        sys.exit(found.exit_code)
+
+
+if __name__ == "__main__":
+    main()

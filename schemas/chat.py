@@ -1,0 +1,80 @@
+"""How a model is asked: requests and replies, free of any server's particulars."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+ChatRole = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: ChatRole
+    content: str
+
+
+class Sampling(BaseModel):
+    """What decides a text besides the prompt. Sent in full: a server's own defaults never apply."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = 0.7
+    """0 is greedy."""
+    top_p: float = 0.95
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    """1 is off; vLLM's `repetition_penalty`, llama.cpp's `repeat_penalty`."""
+    max_tokens: int = 35
+    """Most tokens one answer may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallKey:
+    """Where in a dialogue a call belongs; with the dialogue id and the branch path it is the journal's key."""
+
+    turn: int
+    step: str = "say"
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    key: CallKey
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    seed: int
+    stop: tuple[str, ...] = ()
+    json_schema: dict[str, Any] | None = None
+    """The answer must be one JSON value of this schema; the reply's `data` then holds it, validated once."""
+    logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    text: str
+    model: str
+    finish_reason: str
+    """`stop` or `length`."""
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    """Prompt tokens the server took from its prefix cache."""
+    data: Any = None
+    logprob: float | None = None
+    """Sum of the answer's token log-probabilities (nats); None when not asked for or not given."""
+    prefill_ms: float | None = None
+    decode_ms: float | None = None
+    """Server-side times where the server tells them (llama.cpp's `timings`); never stored in the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """One model as the recipe names it, resolved: where it is asked and under which name."""
+
+    base_url: str
+    model: str
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; the key itself is never stored."""
+    max_in_flight: int = 64
+    headers: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,134 @@
+"""The verbs. A family, speaker, filter, discriminator, selector or reward is one frozen class with one of these; services are protocols, built by `pipelines.services`."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.chat import ChatReply, ChatRequest
+from schemas.dialogue import Dialogue, Ending, Move, Turn
+from schemas.judgement import Judged, RewardValue, Selection, Verdict
+from schemas.scenario import Scenario, View
+from schemas.stage import Stage
+
+
+class ChatModel(Protocol):
+    """One role's model. Raises a ServerError kind when the server cannot be used, a ContentError kind when this answer cannot."""
+
+    async def ask(self, request: ChatRequest) -> ChatReply: ...
+
+
+class Embedder(Protocol):
+    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 [len(texts), dim], rows of unit length."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    chat: Mapping[str, ChatModel]
+    """By role. A family's roles, plus the generic ones a recipe declares."""
+    embed: Embedder
+
+
+class Family(Stage):
+    """A kind of dialogue: samples scenarios and says how the dialogue unfolds."""
+
+    learner: ClassVar[str]
+    """The role a trainer trains (exported as `assistant`)."""
+    partner: ClassVar[str]
+    """The other (exported as `user`; the side realism looks at)."""
+    reference: ClassVar[str | None] = None
+    """Default reference; None: realism and matching are skipped with reason `no_reference`."""
+
+    speakers: ClassVar[Mapping[str, "Speaker"]]
+    """Who plays each role unless a recipe says otherwise."""
+
+    @classmethod
+    def name(cls) -> str:
+        return cls.__module__.rsplit(".", 1)[-1]
+
+    def fitted(self, reference: Iterable[Dialogue]) -> Self:
+        """This family with its latent distributions fitted to real dialogues (the fit split). Default: nothing to fit."""
+        return self
+
+    @abstractmethod
+    def sample(self, rng: Random) -> Scenario:
+        """One case. All randomness comes from `rng`; ids, policy and sibling are set by the caller."""
+
+    @abstractmethod
+    def next(self, scenario: Scenario, turns: Sequence[Turn]) -> Move | Ending:
+        """Who acts now and with which intent, from scenario and turns alone. The same role may act twice."""
+
+    async def observe(self, scenario: Scenario, turns: Sequence[Turn], turn: Turn, services: Services) -> Turn:
+        """`turn` with the labels that need more than its speaker knows (a verifier's result, facts asked). Default: as it is."""
+        return turn
+
+    def outcome(self, scenario: Scenario, turns: Sequence[Turn], ending: Ending) -> dict[str, Any]:
+        """What was reached. Default: nothing."""
+        return {}
+
+
+class Speaker(Stage):
+    """Whoever produces turns: user simulator, assistant, teacher, student, bystander."""
+
+    @abstractmethod
+    async def speak(self, view: View, turns: Sequence[Turn], move: Move, seed: int, services: Services) -> Turn:
+        """The next turn as `view.role`. `seed`: of the scenario, shared by siblings. Raises ContentError after its last attempt."""
+
+
+class Filter(Stage):
+    """Judges one dialogue by itself: in any order, inside a worker."""
+
+    @abstractmethod
+    def judge(self, dialogue: Dialogue) -> Verdict: ...
+
+
+EmbedTexts = Callable[[Sequence[str]], np.ndarray]
+"""Texts -> float32 [len(texts), dim], rows of unit length; for code that runs outside an event loop."""
+
+Texts = Sequence[str]
+"""The partner-side utterances of one dialogue, in order."""
+
+
+class FittedDiscriminator(Protocol):
+    def scores(self, dialogues: Iterable[Texts]) -> Iterator[float]:
+        """Log-odds (natural log) of being real, one a dialogue, in batches inside."""
+        ...
+
+
+class Discriminator(Stage):
+    """Learns to tell real partner sides from synthetic ones on a bounded sample."""
+
+    @abstractmethod
+    def fit(
+        self, real: Sequence[Texts], synthetic: Sequence[Texts], embed: EmbedTexts, seed: int
+    ) -> FittedDiscriminator: ...
+
+
+class Selector(Stage):
+    """Decides over a whole pool, from small sketches, never from text."""
+
+    @abstractmethod
+    def sketch(self, judged: Judged) -> dict[str, Any]:
+        """What `select` needs of one dialogue: small Arrow-able values, no text. The caller adds `dialogue_id` and `group_id`."""
+
+    @abstractmethod
+    def select(
+        self, sketches: pa.Table, reference: pa.Table | None, target: int, seed: int
+    ) -> Iterator[tuple[str, Selection]]:
+        """(dialogue_id, selection) for every row of `sketches`, whatever their order. Whole groups stay or go together.
+
+        `reference`: the same sketches of reference.fit, None without one. `target`: dialogues wanted of this pool.
+        """
+
+
+class Reward(Stage):
+    """A named number with its parts; see `schemas.judgement.RewardValue`."""
+
+    @abstractmethod
+    async def annotate(self, dialogue: Dialogue, services: Services) -> list[RewardValue]: ...

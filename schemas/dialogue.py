@@ -1,0 +1,96 @@
+"""A dialogue: its turns, and why it ended. The prefix is the state: whatever a simulation knows is a fold over scenario and turns."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.scenario import Scenario, Value
+
+TurnKind = Literal["utterance", "silence", "event"]
+
+
+class Move(Value):
+    """Who acts now, and with which intent; decided by the program, put into words by a speaker."""
+
+    role: str
+    kind: TurnKind = "utterance"
+    intent: str = "say"
+    """The turn intent: a name of the family's taxonomy."""
+    instruction: str = ""
+    """This turn's one instruction, in words for a prompt."""
+    fact_ids: tuple[str, ...] = ()
+    """Facts that may come out in this turn."""
+    verbatim: str | None = None
+    """The program already has the words (a problem's text): said as they stand, no model is asked."""
+    labels: dict[str, Any] = Field(default_factory=dict)
+    """Labels the program knows before the words exist (topic, topic_shift, bridge)."""
+
+
+class Turn(Value):
+    """An utterance, a silence or an event, with its labels. Who-knows-what follows from the fact ids alone."""
+
+    role: str
+    kind: TurnKind = "utterance"
+    text: str | None = None
+    """None exactly when the turn is a silence."""
+    intent_requested: str | None = None
+    intent_detected: str | None = None
+    facts_asked: tuple[str, ...] = ()
+    facts_disclosed: tuple[str, ...] = ()
+    facts_volunteered: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
+    answer: str | None = None
+    """A learner's answer to a verifiable problem, as given."""
+    answer_correct: bool | None = None
+    labels: dict[str, Any] = Field(default_factory=dict)
+    """Family labels of this turn (topic, topic_shift, bridge, volunteered, ...); JSON-able."""
+    thought: str | None = None
+    state: dict[str, Any] | None = None
+    belief: dict[str, Any] | None = None
+    decision: str | None = None
+    """speak, silent, ask, answer, stop: what the speaker chose to do, where it chose."""
+    model: str | None = None
+    """None for what no model said."""
+    prompt_hash: str | None = None
+    temperature: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    logprob: float | None = None
+
+
+class Ending(Value):
+    """Why a dialogue stopped."""
+
+    reason: str
+    """goal_reached, closed_by_learner, closed_by_partner, gave_up, max_turns, fault, external."""
+    by: str | None = None
+    """The role that ended it; None when nobody did."""
+    detail: str | None = None
+    """For a fault: the content fault's reason."""
+
+
+class Origin(Value):
+    """Set on candidates and rollouts: the dialogue, turn and candidate number they branch from."""
+
+    dialogue_id: str
+    turn: int
+    candidate: int
+
+
+class Dialogue(Value):
+    scenario: Scenario
+    turns: tuple[Turn, ...]
+    ending: Ending
+    learner: str
+    partner: str
+    outcome: dict[str, Any] = Field(default_factory=dict)
+    """What was reached (success, answer, wishes met); JSON-able; empty when the family has no outcome."""
+    origin: Origin | None = None
+
+    @property
+    def id(self) -> str:
+        return self.scenario.dialogue_id
+
+    def texts(self, role: str | None = None) -> list[str]:
+        """Utterances in order, of one role or of all."""
+        return [t.text for t in self.turns if t.text is not None and t.kind == "utterance" and role in (None, t.role)]

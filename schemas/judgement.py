@@ -1,0 +1,75 @@
+"""What was found about a dialogue: verdicts, realism, rewards."""
+
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from schemas.dialogue import Dialogue
+from schemas.scenario import Value
+
+
+class Verdict(Value):
+    """Keep or drop, always with a reason; kept dialogues carry `ok` or why nothing was decided."""
+
+    keep: bool
+    reason: str = "ok"
+    """snake_case, says what is wrong: `too_few_turns`."""
+    detail: str | None = None
+    by: str | None = None
+    """Import path of the stage that decided; set by the run."""
+
+
+KEEP = Verdict(keep=True)
+
+
+class RewardValue(Value):
+    """A named number with its parts, its grader and its reason. `value` is None, with a reason, when there is none."""
+
+    name: str
+    scope: Literal["dialogue", "turn", "branch"] = "dialogue"
+    turn: int | None = None
+    value: float | None
+    n: int | None = None
+    """Samples behind the value, for an estimate."""
+    stderr: float | None = None
+    parts: dict[str, Any] = Field(default_factory=dict)
+    grader: str = "program"
+    """Model + prompt hash + sampling of whoever graded; `program` for deterministic code."""
+    reason: str | None = None
+
+
+class Realism(Value):
+    """How discriminators scored a dialogue's partner side: log-odds of being real (natural log), clipped, out of fold."""
+
+    scores: dict[str, float] = Field(default_factory=dict)
+    """By discriminator name."""
+    combined: float | None = None
+    """Log-odds by all discriminators together; None with a reason."""
+    reason: str | None = None
+
+
+class Selection(Value):
+    logw: float | None = None
+    """Log density ratio real/synthetic that selection used."""
+    pi: float | None = None
+    """Inclusion probability."""
+    keep: bool
+    reason: str = "ok"
+
+
+class Judged(NamedTuple):
+    """A valid dialogue with everything known before selection."""
+
+    dialogue: Dialogue
+    realism: Realism
+    labels: dict[str, str]
+    """Head name -> label of the partner side."""
+
+
+class Interval(NamedTuple):
+    """A figure with its 95% interval and the number of independent units behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int

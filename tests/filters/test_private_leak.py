@@ -1,0 +1,88 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from talks import talk
+
+from filters.private_leak import PrivateLeak, distinctive, leaked
+from schemas.dialogue import Dialogue, Turn
+from schemas.scenario import Fact, Verifier, View
+
+SOLUTION = "First subtract the crates that broke on the road, then multiply the rest by the price of a crate."
+ROUTE = Fact(
+    id="route",
+    holder="teacher",
+    slot="the road",
+    value="Old Harbour Road",
+    text="The crates travelled by Old Harbour Road.",
+)
+CODE = Fact(id="code", holder="teacher", slot="the code", value="93103", text="The code is 93103.", disclose="never")
+TEACHER = View(
+    role="teacher",
+    brief="You teach.",
+    public="How much are the crates worth?",
+    facts=(ROUTE, CODE),
+    private={"solution": SOLUTION, "answer": "132"},
+)
+STUDENT = View(role="student", brief="You learn.", public="How much are the crates worth?")
+
+
+def lesson(*said: tuple[str, str] | Turn) -> Dialogue:
+    return talk(
+        *said, views=(TEACHER, STUDENT), verifier=Verifier(kind="number", answer="132"), sides=("student", "teacher")
+    )
+
+
+def reason(*said: tuple[str, str] | Turn) -> str:
+    return PrivateLeak().judge(lesson(*said)).reason
+
+
+def test_a_student_who_recites_the_hidden_solution_leaks():
+    assert reason(("student", f"Easy! {SOLUTION}")) == "private_leak"
+    assert reason(("student", "So I subtract the CRATES that broke on the road, then multiply?")) == "private_leak"
+
+
+def test_a_student_who_names_an_undisclosed_value_leaks():
+    assert reason(("student", "Did they take Old Harbour Road?")) == "private_leak"
+
+
+def test_what_the_teacher_has_said_or_the_program_has_disclosed_is_out():
+    assert reason(("teacher", ROUTE.text), ("student", "Ah, Old Harbour Road.")) == "ok"
+    disclosed = Turn(role="teacher", text="They went past the old harbour.", facts_disclosed=("route",))
+    assert reason(disclosed, ("student", "By Old Harbour Road?")) == "ok"
+
+
+def test_public_words_and_small_numbers_are_no_leak():
+    assert reason(("student", "How much are the crates worth? Is it 12 times 11?")) == "ok"
+
+
+def test_a_fact_that_must_never_come_out_may_not_be_said_by_its_holder():
+    assert reason(("teacher", "Fine: the code is 93103.")) == "forbidden_disclosure"
+
+
+def test_the_teacher_may_confirm_an_answer_but_not_give_it():
+    assert reason(("teacher", "It is 132.")) == "answer_revealed"
+    assert reason(Turn(role="student", text="I get 132.", answer="132"), ("teacher", "Yes, 132.")) == "ok"
+    assert reason(Turn(role="student", text="I get 130.", answer="130"), ("teacher", "No, 132.")) == "ok"
+
+
+def test_a_number_that_only_contains_the_answer_is_not_the_answer():
+    assert reason(("teacher", "Start from 1320 or 13.2, as you like.")) == "ok"
+
+
+def test_a_rendered_prompt_is_scanned_with_the_same_function():
+    prompt = f"You learn.\nHow much are the crates worth?\n{SOLUTION}"
+    assert leaked(prompt, {"solution": SOLUTION, "code": "93103"}) == ["solution"]
+    assert leaked(prompt, {"solution": SOLUTION}, known=SOLUTION) == []
+
+
+def test_only_values_nobody_says_by_chance_are_distinctive():
+    assert [v for v in ("12", "blue", "a cat", "93103", "ann@example.org", "Old Harbour Road") if distinctive(v)] == [
+        "93103",
+        "ann@example.org",
+        "Old Harbour Road",
+    ]
+
+
+@given(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=8, max_size=40), st.data())
+def test_any_run_of_eight_words_of_a_secret_gives_it_away(words: list[str], data: st.DataObject):
+    start = data.draw(st.integers(0, len(words) - 8))
+    assert leaked("well " + " ".join(words[start : start + 8]) + " right", {"plan": " ".join(words)}) == ["plan"]

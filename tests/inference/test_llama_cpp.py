@@ -1,0 +1,77 @@
+"""A real model, small and weak, through the real engine."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from inference.client import Connections, list_models, probe_structured_output
+from inference.llama_cpp import LlamaServer, LlamaSettings
+from inference.remote import RemoteServer
+from inference.weights import fetch
+from schemas.chat import CallKey, ChatRequest, EndpointSpec, Message, Sampling
+from schemas.errors import ContextOverflow, Refused
+
+pytestmark = pytest.mark.real
+
+HELLO = ChatRequest(
+    key=CallKey(turn=0),
+    messages=(
+        Message("system", "You are a friendly neighbour. Answer in one short sentence."),
+        Message("user", "Good morning! Did you sleep well?"),
+    ),
+    sampling=Sampling(max_tokens=20),
+    seed=11,
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LlamaServer]:
+    with LlamaServer(fetch("smollm2-135m-instruct"), "smol", LlamaSettings(slots=2, context=512)) as server:
+        yield server
+
+
+async def test_a_real_model_answers_with_counts_times_and_log_probability(server: LlamaServer):
+    async with Connections() as http:
+        reply = await http.chat(server.endpoint).ask(replace(HELLO, logprobs=True))
+        again = await http.chat(server.endpoint).ask(HELLO)
+    assert len(reply.text.split()) >= 3 and reply.model == "smol"
+    assert reply.prompt_tokens > 20 and 0 < reply.completion_tokens <= 20
+    assert reply.logprob is not None and reply.logprob < 0
+    assert reply.prefill_ms is not None and reply.decode_ms is not None and reply.decode_ms > 0
+    assert again.cached_tokens >= reply.prompt_tokens - 1, "the second prompt is in the cache"
+    assert again.text == reply.text, "one at a time, with a seed"
+
+
+async def test_a_schema_holds_even_the_weakest_model(server: LlamaServer):
+    schema = {
+        "type": "object",
+        "properties": {"slept": {"enum": ["well", "badly"]}, "hours": {"type": "integer", "minimum": 0, "maximum": 12}},
+        "required": ["slept", "hours"],
+        "additionalProperties": False,
+    }
+    async with Connections() as http:
+        model = http.chat(server.endpoint)
+        held = replace(HELLO, json_schema=schema, sampling=Sampling(max_tokens=60))
+        replies = await asyncio.gather(*(model.ask(replace(held, seed=seed)) for seed in range(4)))
+        await probe_structured_output(model)
+    assert all(r.data["slept"] in ("well", "badly") and 0 <= r.data["hours"] <= 12 for r in replies)
+
+
+async def test_a_prompt_longer_than_a_slot_is_a_content_fault(server: LlamaServer):
+    async with Connections() as http:
+        with pytest.raises(ContextOverflow, match="512 tokens"):
+            await http.chat(server.endpoint).ask(replace(HELLO, messages=(Message("user", "word " * 700),)))
+
+
+async def test_it_can_be_used_like_any_remote_server(server: LlamaServer):
+    assert "smol" in await list_models(server.endpoint.base_url)
+    with RemoteServer(server.endpoint) as remote:
+        assert remote.endpoint == server.endpoint
+        remote.check()
+    with (
+        pytest.raises(Refused, match="does not serve 'qwen'; it serves: 'smol'"),
+        RemoteServer(EndpointSpec(server.endpoint.base_url, "qwen"), ready_s=5),
+    ):
+        pass

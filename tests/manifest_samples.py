@@ -1,0 +1,182 @@
+"""A manifest with every part filled in, missing values included."""
+
+from outputs.manifest import (
+    FunnelStep,
+    HeadMarginal,
+    Manifest,
+    Measure,
+    PolicyPair,
+    RewardSummary,
+    Source,
+    Tokens,
+)
+
+
+def full_manifest(**changes: object) -> Manifest:
+    manifest = Manifest(
+        recipe="quickstart",
+        command="overture run recipes/quickstart.yaml",
+        status="short",
+        status_reason="the time budget of 10 minutes was reached",
+        target=16,
+        published={"train": 10, "test": 2},
+        seed=7,
+        families=("conversation", "tutoring"),
+        funnel=(
+            FunnelStep(name="made", count=24),
+            FunnelStep(name="valid", count=18, reasons={"repeated_message": 4, "leaked_fact": 1, "too_few_turns": 1}),
+            FunnelStep(name="selected", count=14, reasons={"near_duplicate": 1, "distribution_match": 3}),
+            FunnelStep(name="published", count=12, reasons={"sibling_invalid": 2}),
+            *(
+                FunnelStep(name=name, family=family, policy=policy, count=count)
+                for family in ("conversation", "tutoring")
+                for policy in ("proactive", "reactive")
+                for name, count in (("made", 6), ("valid", 5 if policy == "proactive" else 4), ("published", 3))
+            ),
+        ),
+        realism=_REALISM,
+        heads=_HEADS,
+        rewards=_REWARDS,
+        policies=(
+            PolicyPair(
+                family="tutoring",
+                first_mean=7.4,
+                second_mean=5.6,
+                difference=-1.8,
+                low=-3.1,
+                high=-0.4,
+                n=6,
+            ),
+            PolicyPair(family="conversation", first_mean=8.0, second_mean=8.0, n=0, note="no_pairs"),
+        ),
+        none_rewards={"success": {"no_verifier": 6}, "saving": {"no_sibling": 2}},
+        fingerprints={"generation": "9f1c22ab", "selection": "77aa01cd", "rewards": "0b51ee90"},
+        versions={"overture": "0.1.0", "pyarrow": "26.0.1"},
+        sources=(
+            Source(name="Small-1.5B", kind="model", licence="Apache-2.0", version="cc324af0", use="both sides"),
+            Source(name="chitchat", kind="reference", licence="MIT", version="0.9.0", use="realism", origin="index"),
+        ),
+        limits=("Written by a small model.",),
+        seconds={"setup": 4.2, "dialogues": 412.0, "realism": 31.0, "publish": 2.4},
+        tokens={"conversation": Tokens(prompt=48_210, completion=5_311, cached=30_112), "tutoring": Tokens(prompt=9)},
+        started="2026-11-21T10:00:00Z",
+        finished="2026-11-21T10:07:30Z",
+    )
+    return manifest.model_copy(update=changes)
+
+
+_REALISM = (
+    Measure(
+        family="conversation",
+        name="ngram_auc",
+        group="discriminator AUC",
+        value=0.81,
+        low=0.68,
+        high=0.92,
+        n=12,
+        floor_value=0.52,
+        floor_low=0.41,
+        floor_high=0.63,
+        note="char and word n-grams",
+    ),
+    Measure(
+        family="conversation",
+        name="embedding_auc",
+        group="discriminator AUC",
+        value=0.66,
+        low=0.5,
+        high=0.81,
+        n=12,
+        floor_value=0.49,
+        floor_low=0.38,
+        floor_high=0.6,
+    ),
+    Measure(
+        family="conversation",
+        name="question_tv",
+        group="total variation",
+        value=0.12,
+        low=0.04,
+        high=0.27,
+        n=12,
+        floor_value=0.05,
+        floor_low=0.0,
+        floor_high=0.14,
+    ),
+    Measure(family="conversation", name="topic_tv", group="total variation", value=0.3, n=12, note="no_interval"),
+    Measure(family="tutoring", name="ngram_auc", group="discriminator AUC", value=None, note="no_reference"),
+)
+
+
+def _head(head: str, label: str, real: float, before: float, after: float, matched: bool = True) -> HeadMarginal:
+    return HeadMarginal(
+        family="conversation",
+        head=head,
+        label=label,
+        real=real,
+        synthetic_before=before,
+        synthetic_after=after,
+        n_real=400,
+        n_before=18,
+        n_after=12,
+        matched=matched,
+    )
+
+
+_HEADS = (
+    _head("length_bucket", "1-5 words", 0.42, 0.18, 0.33),
+    _head("length_bucket", "6-12 words", 0.38, 0.44, 0.4),
+    _head("length_bucket", "13+ words", 0.2, 0.38, 0.27),
+    _head("question", "yes", 0.3, 0.12, 0.24),
+    _head("question", "no", 0.7, 0.88, 0.76),
+    _head("who_ends", "learner", 0.55, 0.9, 0.8, matched=False),
+    _head("who_ends", "partner", 0.45, 0.1, 0.2, matched=False),
+    HeadMarginal(
+        family="tutoring",
+        head="question",
+        label="yes",
+        real=None,
+        synthetic_before=0.5,
+        synthetic_after=0.55,
+        n_after=6,
+    ),
+)
+
+_REWARDS = (
+    RewardSummary(
+        name="success",
+        policy="proactive",
+        family="tutoring",
+        mean=0.67,
+        low=0.3,
+        high=0.9,
+        n=6,
+        edges=(0.0, 0.5, 1.0),
+        counts=(2, 4),
+    ),
+    RewardSummary(
+        name="success",
+        policy="reactive",
+        family="tutoring",
+        mean=0.33,
+        low=0.1,
+        high=0.7,
+        n=6,
+        edges=(0.0, 0.5, 1.0),
+        counts=(4, 2),
+    ),
+    RewardSummary(
+        name="success", policy="proactive", family="conversation", mean=None, none_reasons={"no_verifier": 6}
+    ),
+    RewardSummary(
+        name="information_gained",
+        policy="proactive",
+        family="tutoring",
+        mean=0.42,
+        low=0.31,
+        high=0.55,
+        n=6,
+        edges=(0.0, 0.25, 0.5, 0.75, 1.0),
+        counts=(1, 3, 2, 0),
+    ),
+)

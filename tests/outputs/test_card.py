@@ -1,0 +1,134 @@
+import re
+from pathlib import Path
+
+import datasets
+import pytest
+import yaml
+from dialogue_samples import branch, conversation, many, tutoring
+from manifest_samples import full_manifest
+
+from outputs.card import configs_of, render_card, size_category, write_card
+from outputs.columns import MEANING, PRIVATE, columns
+from outputs.manifest import Manifest
+from outputs.publish import Decision, publish, split_of
+from outputs.store import write_table
+from schemas.judgement import Selection
+from schemas.table import SCHEMA, Record, to_table
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    datasets.disable_progress_bars()
+
+
+def published(run: Path, records: list[Record], dropped: int = 0) -> Path:
+    """A run directory of `records`, the first `dropped` of them rejected."""
+    write_table(run / "journal" / "shard.parquet", to_table(records))
+    decisions = {
+        r.dialogue.id: Decision(selection=Selection(keep=n >= dropped, reason="ok" if n >= dropped else "repeated"))
+        for n, r in enumerate(records)
+    }
+    done = publish([run / "journal" / "shard.parquet"], decisions, run, len(records), "sample")
+    manifest = Manifest(recipe="sample", status="complete", target=len(records), published=done.splits)
+    write_card(run, manifest)
+    return run
+
+
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_a_run_of_any_size_loads_with_all_its_rows(tmp_path: Path, count: int):
+    run = published(tmp_path / "run", many(count))
+    loaded = datasets.load_dataset(str(run), cache_dir=str(tmp_path / "cache"))
+    ids = [row["dialogue_id"] for split in loaded.values() for row in split]
+    assert sorted(ids) == sorted(r.dialogue.id for r in many(count))
+    assert set(next(iter(loaded.values())).column_names) == set(SCHEMA.names)
+
+
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_a_run_of_any_size_streams(tmp_path: Path, count: int):
+    run = published(tmp_path / "run", many(count))
+    streamed = datasets.load_dataset(str(run), streaming=True, cache_dir=str(tmp_path / "cache"))
+    rows = [row for split in streamed.values() for row in split]
+    assert len(rows) == count
+    assert {m["role"] for row in rows for m in row["messages"]} == {"assistant", "user"}
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_run_with_rows_in_one_split_alone_loads(tmp_path: Path, split: str):
+    base_case = next(f"case-{n}" for n in range(1000) if split_of(f"case-{n}") == split)
+    run = published(tmp_path / "run", [tutoring(1, base_case=base_case)])
+    loaded = datasets.load_dataset(str(run), cache_dir=str(tmp_path / "cache"))
+    assert list(loaded) == [split]
+    assert loaded[split][0]["base_case_id"] == base_case
+
+
+def test_rejected_rows_and_branches_load_by_name(tmp_path: Path):
+    records = many(4)
+    run = published(tmp_path / "run", [*records, branch(records[3], 0)], dropped=1)
+    rejected = datasets.load_dataset(str(run), "rejected", cache_dir=str(tmp_path / "cache"))
+    assert [row["selection"]["reason"] for row in rejected["rejected"]] == ["repeated"]
+    branches = datasets.load_dataset(str(run), "branches", cache_dir=str(tmp_path / "cache"))
+    assert [row["origin"]["candidate"] for row in branches["branches"]] == [0]
+
+
+def test_a_run_without_rows_says_so_and_lists_no_config(tmp_path: Path):
+    run = published(tmp_path / "run", [])
+    text = (run / "README.md").read_text()
+    assert configs_of(run) == {}
+    assert "configs" not in yaml.safe_load(text.split("---\n")[1])
+    assert "No dialogue was published" in text
+
+
+def test_the_header_is_what_a_hub_expects(tmp_path: Path):
+    run = published(tmp_path / "run", many(12))
+    header = yaml.safe_load((run / "README.md").read_text().split("---\n")[1])
+    assert header["license"] == "apache-2.0"
+    assert header["size_categories"] == ["n<1K"]
+    assert header["task_categories"] == ["text-generation"]
+    [config] = header["configs"]
+    assert (config["config_name"], config["default"]) == ("dialogues", True)
+    assert {f["split"] for f in config["data_files"]} == {p.name.split("-")[0] for p in (run / "data").iterdir()}
+
+
+def test_every_column_of_the_schema_is_documented():
+    documented = columns()
+    assert [c.name for c in documented if "." not in c.name] == SCHEMA.names
+    assert {c.name for c in documented} == set(MEANING), "a meaning without a column"
+    assert all(c.meaning.endswith((".", "`).")) for c in documented)
+    assert set(SCHEMA.names) >= PRIVATE
+
+
+def test_the_card_shows_every_column_and_marks_the_private_ones():
+    text = render_card(full_manifest(), {})
+    for column in columns():
+        assert re.search(rf"^\| `{re.escape(column.name)}` \|.*\| {'yes' if column.private else ''} ?\|$", text, re.M)
+
+
+def test_the_card_says_where_things_came_from_and_what_was_lost():
+    text = render_card(full_manifest(), {}, example=conversation())
+    assert "| Small-1.5B | model | Apache-2.0 | cc324af0 | both sides |" in text
+    assert "repeated message 4" in text
+    assert "0.81 (0.68 to 0.92) | 0.52 (0.41 to 0.63)" in text
+    assert "| tutoring | ngram auc | missing | missing | 0 | no reference |" in text
+    assert "overture run recipes/quickstart.yaml" in text
+    assert "This run is short" in text
+    assert "user: I walk my dog each day." in text
+
+
+def test_text_cannot_break_out_of_its_table_or_fence():
+    manifest = full_manifest(limits=("a | b <script>\n# new",), status_reason="x\n```")
+    text = render_card(manifest, {}, example=conversation(text="```\n<b>"))
+    assert r"- a \| b &lt;script&gt; \# new" in text
+    assert text.count("```") % 2 == 0
+    assert "'''" in text
+
+
+def test_size_categories_are_those_of_the_hub():
+    assert [size_category(n) for n in (0, 999, 1_000, 20_000, 200_000, 2_000_000)] == [
+        "n<1K",
+        "n<1K",
+        "1K<n<10K",
+        "10K<n<100K",
+        "100K<n<1M",
+        "1M<n<10M",
+    ]
