@@ -200,7 +200,7 @@ def _scored(samples: Sequence[Sample], folds: Sequence[int], models: Sequence[Fi
 
 
 def _calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
-    """A balanced logistic regression on out-of-fold logits; a column that points the wrong way says nothing (slope 0)."""
+    """A balanced logistic regression on out-of-fold logits; a column that points the wrong way gets slope 0."""
     spread = logits.std(axis=0)
     used = np.flatnonzero(spread > 0)
     slopes, intercept = np.zeros(logits.shape[1]), 0.0

@@ -13,8 +13,9 @@ from schemas.contracts import Discriminator, EmbedTexts, Texts
 class HeadLogistic(Discriminator):
     """A logistic classifier over the one-hot labels of the text heads."""
 
-    strength: float = 1.0
-    """Inverse of the regularisation (C): smaller is smoother."""
+    strength: float = 0.01
+    """Inverse of the regularisation (C): smaller is smoother. Noise in the many labels that are not skewed costs the
+    one that is: of a skew of 2:1 in 200 dialogues matching leaves 69% at a strength of 1, and 36% at .01."""
 
     def fit(self, real: Sequence[Texts], synthetic: Sequence[Texts], embed: EmbedTexts, seed: int) -> FittedLogistic:
         one_hot = DictVectorizer(sparse=False).fit([text_labels(texts) for texts in (*real, *synthetic)])

@@ -2,8 +2,10 @@
 
 A secret is a fact another role holds, or an entry of another role's `private`. It is out once somebody who knows it has
 said it, or the program has marked it disclosed. Words everybody was given (the public text, the speaker's own view) are
-no leak, nor is a short value somebody could have worked out: only a run of `span` tokens, or a value as distinctive as
-a name of two words, an address or a number of four digits, proves that the speaker saw what it should not have seen.
+no leak, nor is a short value somebody could have worked out: only a run of `span` tokens with a word in it that the
+speaker was not given, or a value as distinctive as a name of two words, an address or a number of four digits, proves
+that it saw what it should not have seen. (Students solving a problem hit on eight words of its solution in one lesson
+of eight, with a word that was in neither the problem nor the talk in one of twenty-five.)
 """
 
 import re
@@ -20,15 +22,16 @@ SPAN = 8
 def leaked(text: str, secrets: Mapping[str, str], known: str = "", span: int = SPAN) -> list[str]:
     """Names of the secrets (name -> text) that `text` gives away and `known` does not; for turns and rendered prompts.
 
-    A secret is given away by a run of `span` of its tokens, or, if it is shorter, as a whole where it is distinctive.
+    A secret is given away by a run of `span` of its tokens, one of them not in `known`; if it is shorter, as a whole
+    where it is distinctive.
     """
     tokens, public = _tokens(text), _tokens(known)
-    runs, shared = _runs(tokens, span), _runs(public, span)
+    runs, given_words = _runs(tokens, span), set(public)
     found: list[str] = []
     for name, secret in secrets.items():
         of_secret = _tokens(secret)
         if len(of_secret) >= span:
-            given = bool((_runs(of_secret, span) & runs) - shared)
+            given = any(not given_words.issuperset(run) for run in _runs(of_secret, span) & runs)
         else:
             given = distinctive(secret) and _contains(tokens, of_secret) and not _contains(public, of_secret)
         if given:

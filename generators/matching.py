@@ -14,9 +14,9 @@ SAME_SLOT = 0.5
 """The same for a question and the public words of a fact's slot, which are shorter."""
 
 
-async def carries(text: str, content: str, services: Services) -> bool:
-    """Whether a message says a given content."""
-    if coverage(text, content) >= 0.6:
+async def carries(text: str, content: str, services: Services, share: float = 0.6) -> bool:
+    """Whether a message says a given content: at least `share` of its words, or the same in others."""
+    if coverage(text, content) >= share:
         return True
     vectors = await services.embed.embed([text, content])
     return float(np.dot(vectors[0], vectors[1])) >= SAME_CONTENT

@@ -58,7 +58,7 @@ def _flow(wanted: Recipe, recipe: Path, run_dir: RunDir, sets: Sequence[str], re
     slots = (
         sum(m.slots for m in wanted.models.values() if isinstance(m, LlamaCpp)) or wanted.concurrency * wanted.workers
     )
-    summary(run_dir, manifest, result.get("play", {}), slots, OUT)
+    summary(run_dir, manifest, {**result["usage"], "wall_s": result["play_s"]}, slots, OUT)
     return 0 if manifest.status == "complete" else EXIT_SHORT
 
 
@@ -138,7 +138,5 @@ def _play(wanted: Recipe, run_dir: RunDir, groups: dict[str, tuple[int, int]]) -
         clock = steps.Clock()
         state = steps.prepare(wanted, run_dir, "if-possible", display.fetching, clock)
         plan = Plan(round=0, groups=groups)
-        siblings = {e.name: e.siblings for e in wanted.families}
-        display.round(0, sum((b - a) * siblings[name] for name, (a, b) in groups.items()), 0)
         with engines(state.recipe, run_dir.logs, display.fetching) as servers:
-            steps.play_round(state, plan, servers, display.counts)
+            steps.play_round(state, plan, servers, display)

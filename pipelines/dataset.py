@@ -1,7 +1,7 @@
-"""The Prefect flow: prepare, serve, play in rounds, select, publish. Prefect schedules and shows; journal and manifest decide what is done."""
+"""The Prefect flow: each coarse step of `pipelines.run` as a task. Prefect schedules and shows; journal and manifest decide what is done."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,16 @@ from prefect import flow, task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
-from outputs.manifest import Manifest
-from pipelines import run as steps
 from pipelines.display import Display
-from pipelines.engines import Engines, engines
 from pipelines.pool import Counts
-from pipelines.recipe import Recipe, load
-from pipelines.rundir import Plan, Resume, RunDir
+from pipelines.recipe import load
+from pipelines.run import build
+from pipelines.rundir import Resume, RunDir
 
 PROGRESS_EVERY_S = 5.0
 
 
-@flow(name="build-dataset", flow_run_name="build {recipe}", persist_result=False, validate_parameters=True)
+@flow(name="build-dataset", flow_run_name="build {recipe}", persist_result=False)
 def build_dataset(
     recipe: str,
     sets: list[str] | None = None,
@@ -28,88 +26,65 @@ def build_dataset(
     resume: Resume = "if-possible",
     command: str = "",
 ) -> dict[str, Any]:
-    """Build the dataset of a recipe (a path). `sets`: overrides such as `target=100`. Returns status and where the run lies."""
-    return build(load(Path(recipe), sets or ()), out, resume, command)
+    """Build the dataset of a recipe.
 
-
-def build(wanted: Recipe, out: str | None, resume: Resume, command: str) -> dict[str, Any]:
+    Args:
+        recipe: Path of the recipe.
+        sets: Overrides, such as `target=100`.
+        out: Run directory; default `runs/<recipe name>`.
+        resume: `never`, `always` or `if-possible`.
+        command: What the card shows as the command that makes the run again.
+    """
+    wanted = load(Path(recipe), sets or ())
     run = RunDir(Path(out) if out else Path("runs") / wanted.name)
-    clock = steps.Clock()
-    with ExitStack() as stack:
-        stack.enter_context(run.lock())
-        display = stack.enter_context(Display(wanted))
-        state = prepare(wanted, run, resume, display, clock)
-        if (finished := state.finished()) is not None:
-            return _result(run, finished, already=True)
-        began = time.monotonic()
-        servers = stack.enter_context(engines(state.recipe, run.logs, display.fetching))
-        clock.phase("start", began)
-        number = 0
-        while (plan := plan_round.with_options(task_run_name=f"plan round {number + 1}")(state, number)) is not None:
-            play_round.with_options(task_run_name=f"play round {number + 1}")(state, plan, servers, display)
-            select.with_options(task_run_name=f"select after round {number + 1}")(state, servers)
-            number += 1
-            if state.stopped_by:
-                break
-        manifest = publish(state, servers, command)
-    return _result(run, manifest, play={"wall_s": clock.seconds.get("play", 0.0), **state.usage}, peak_mb=state.peak_mb)
-
-
-def _result(run: RunDir, manifest: Manifest, **more: Any) -> dict[str, Any]:
-    return {"run": str(run.path), "status": manifest.status, "accepted": manifest.accepted, **more}
-
-
-@task(cache_policy=NO_CACHE, persist_result=False)
-def prepare(wanted: Recipe, run: RunDir, resume: Resume, display: Display, clock: steps.Clock) -> steps.State:
-    began = time.monotonic()
-    state = steps.prepare(wanted, run, resume, display.fetching, clock)
-    clock.phase("prepare", began)
-    return state
-
-
-@task(cache_policy=NO_CACHE, persist_result=False)
-def plan_round(state: steps.State, number: int) -> Plan | None:
-    return steps.plan_round(state, number)
-
-
-@task(cache_policy=NO_CACHE, persist_result=False)
-def play_round(state: steps.State, plan: Plan, servers: Engines, display: Display) -> None:
-    siblings = {e.name: e.siblings for e in state.recipe.families}
-    planned = sum((stop - start) * siblings[name] for name, (start, stop) in plan.groups.items())
-    display.round(plan.round, planned, sum(state.pool.accepted.values()))
-    artifact = create_progress_artifact(
-        progress=0.0, key=f"round-{plan.round + 1}", description=f"{planned} dialogues of {state.recipe.name}"
-    )
-    shown = time.monotonic()
-
-    def on_counts(counts: Counts) -> None:
-        nonlocal shown
-        display.counts(counts)
-        if time.monotonic() - shown > PROGRESS_EVERY_S:
-            shown = time.monotonic()
-            update_progress_artifact(artifact_id=artifact, progress=100.0 * counts.dialogues / max(planned, 1))  # pyright: ignore
-
-    steps.play_round(state, plan, servers, on_counts)
-    update_progress_artifact(artifact_id=artifact, progress=100.0)  # pyright: ignore
-
-
-@task(cache_policy=NO_CACHE, persist_result=False)
-def select(state: steps.State, servers: Engines) -> None:
-    steps.select_pool(state, servers)
-
-
-@task(cache_policy=NO_CACHE, persist_result=False)
-def publish(state: steps.State, servers: Engines, command: str) -> Manifest:
-    manifest = steps.publish_run(state, servers, command)
+    with Display(wanted) as display:
+        result = build(
+            wanted, run, resume, command or f"overture run {recipe}", _Watched(display, wanted.name), _as_task
+        )
     rows = [
         {
             "step": s.name,
             "family": s.family or "all",
             "policy": s.policy or "all",
             "dialogues": s.count,
-            "dropped": str(s.reasons),
+            "why not": str(s.reasons),
         }
-        for s in manifest.funnel
+        for s in result.manifest.funnel
     ]
-    create_table_artifact(key="funnel", table=rows, description=f"{state.recipe.name}: {manifest.status}")
-    return manifest
+    create_table_artifact(key="funnel", table=rows, description=f"{wanted.name}: {result.manifest.status}")
+    return {"run": str(run.path), **result._asdict(), "manifest": None, "status": result.manifest.status}
+
+
+def _as_task(name: str, step: Callable[[], None]) -> None:
+    @task(name=name.split(" round")[0], task_run_name=name, cache_policy=NO_CACHE, persist_result=False)
+    def take() -> None:
+        step()
+
+    take()
+
+
+class _Watched:
+    """The display, and a progress artifact a round."""
+
+    def __init__(self, display: Display, name: str):
+        self.fetching = display.fetching
+        self._display = display
+        self._name = name
+        self._artifact: Any = None
+        self._planned = 1
+        self._shown = 0.0
+
+    def round(self, number: int, planned: int, accepted: int) -> None:
+        self._display.round(number, planned, accepted)
+        self._planned = max(planned, 1)
+        self._artifact = create_progress_artifact(
+            progress=0.0, key=f"round-{number + 1}", description=f"{planned} dialogues of {self._name}"
+        )
+
+    def counts(self, counts: Counts) -> None:
+        self._display.counts(counts)
+        done = counts.dialogues >= self._planned
+        if done or time.monotonic() - self._shown > PROGRESS_EVERY_S:
+            self._shown = time.monotonic()
+            share = min(100.0, 100.0 * counts.dialogues / self._planned)
+            update_progress_artifact(artifact_id=self._artifact, progress=share)

@@ -13,6 +13,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from inference import weights
 from schemas import table
 from schemas.dialogue import Dialogue, Ending, Turn
 from schemas.errors import DataError, StorageError, did_you_mean
@@ -49,7 +51,7 @@ _PREPARED = pa.schema(
 )
 
 Fetch = Callable[[str], Path]
-"""The name of a package on an index -> the folder its data was unpacked to."""
+"""The name of a package on an index -> its data file, or the folder it was unpacked to."""
 
 
 class Conversation(NamedTuple):
@@ -116,11 +118,11 @@ def window(dialogue: Dialogue, turns: int) -> Dialogue | None:
     return dialogue.model_copy(update={"turns": kept, "ending": ending})
 
 
-def load_reference(spec: str, cache_dir: Path, limit: int | None = None, fetch: Fetch | None = None) -> Reference:
+def load_reference(spec: str, cache_dir: Path, limit: int | None = None, fetch: Fetch = weights.fetch) -> Reference:
     """`pypi:chitchat-dataset`, `path:FILE_OR_FOLDER`, or `hf:owner/name[:config]`; converted once into `cache_dir`.
 
-    `limit`: dialogues over all splits, chosen by a hash of their ids. `fetch` is needed for `pypi:` alone.
-    Raises DataError.
+    `limit`: dialogues over all splits, chosen by a hash of their ids. `fetch` gets the data of `pypi:`.
+    Raises DataError; what `fetch` raises; StorageError.
     """
     where, _, option = spec.partition("#")
     kind, _, name = where.partition(":")
@@ -177,7 +179,8 @@ def _prepare(spec: str, conversations: Iterable[Conversation], partner: str | No
     except OSError as error:
         raise StorageError(f"{path.parent}: the prepared reference cannot be written ({error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):
+            temporary.unlink(missing_ok=True)
 
 
 def _prepared_rows(
@@ -248,14 +251,14 @@ def _readable(path: Path) -> bool:
 # Sources
 
 
-def _chitchat_file(name: str, fetch: Fetch | None) -> Path:
+def _chitchat_file(name: str, fetch: Fetch) -> Path:
     if name != "chitchat-dataset":
         raise DataError(
             f"reference 'pypi:{name}': not a known package of dialogues{did_you_mean(name, ['chitchat-dataset'])}"
         )
-    if fetch is None:
-        raise DataError(f"reference 'pypi:{name}': nothing here can download it; use path:FILE.parquet")
     folder = fetch(name)
+    if folder.is_file():
+        return folder
     found = sorted(folder.rglob("dataset.json"))
     if not found:
         raise DataError(f"{folder}: no dataset.json inside; delete the folder and run again to fetch it anew")
@@ -339,9 +342,7 @@ def parquet_files(path: Path) -> list[Path]:
     folder = path / "data" if (path / "data").is_dir() else path
     files = sorted(folder.glob("*.parquet"))
     if not files:
-        raise DataError(
-            f"{folder}: no *.parquet file in it; give a Parquet file or a run directory with published data"
-        )
+        raise DataError(f"{folder}: no *.parquet file in it; give a Parquet file or a finished run's directory")
     return files
 
 
@@ -424,9 +425,8 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _unreadable(file: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{file}: not a readable Parquet file ({str(error).splitlines()[0]}); it may be cut off: write or copy it again"
-    )
+    said = str(error).splitlines()[0]
+    return DataError(f"{file}: not a readable Parquet file ({said}); it may be cut off: copy or write it again")
 
 
 def _is_our_table(file: Path) -> bool:

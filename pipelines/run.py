@@ -1,11 +1,14 @@
-"""A run, step by step, without Prefect: prepare, play rounds, select, publish. The flow in `dataset.py` only puts these in order."""
+"""A run without Prefect: prepare, serve, play in rounds, select, publish. The flow in `dataset.py` makes each step a task."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -18,7 +21,7 @@ from outputs.publish import Published, publish
 from outputs.report import write_report
 from outputs.store import dialogue_files, read_records
 from pipelines import measure
-from pipelines.engines import Engines, Progress
+from pipelines.engines import Engines, Progress, engines
 from pipelines.fingerprints import generation_fingerprint, reward_fingerprint, selection_fingerprint
 from pipelines.plan import next_plan, shards_of
 from pipelines.pool import Counts, play_all
@@ -87,6 +90,60 @@ class State:
         return manifest if same and manifest.status == "complete" else None
 
 
+class Watch(Protocol):
+    """Whoever looks on: the display, Prefect's artifacts, nobody."""
+
+    def fetching(self, name: str, done: int, total: int) -> None: ...
+
+    def round(self, number: int, planned: int, accepted: int) -> None: ...
+
+    def counts(self, counts: Counts) -> None: ...
+
+
+class Result(NamedTuple):
+    manifest: Manifest
+    already: bool
+    """The run had reached its target before."""
+    usage: dict[str, float]
+    play_s: float
+    peak_mb: float
+    """Of the largest worker."""
+
+
+def call(name: str, step: Callable[[], None]) -> None:
+    """How a step is taken where nobody schedules it."""
+    step()
+
+
+def build(
+    wanted: Recipe,
+    run: RunDir,
+    resume: Resume,
+    command: str,
+    watch: Watch,
+    step: Callable[[str, Callable[[], None]], None] = call,
+) -> Result:
+    """The whole run. `step(name, do)` takes one coarse step; every step is idempotent and finds its input in the run directory."""
+    clock = Clock()
+    with ExitStack() as stack:
+        stack.enter_context(run.lock())
+        began = time.monotonic()
+        state = prepare(wanted, run, resume, watch.fetching, clock)
+        clock.phase("prepare", began)
+        if (finished := state.finished()) is not None:
+            return Result(finished, True, {}, 0.0, 0.0)
+        began = time.monotonic()
+        servers = stack.enter_context(engines(state.recipe, run.logs, watch.fetching))
+        clock.phase("start servers", began)
+        number = 0
+        while not state.stopped_by and (plan := plan_round(state, number)) is not None:
+            step(f"play round {number + 1}", partial(play_round, state, plan, servers, watch))
+            step(f"select after round {number + 1}", partial(select_pool, state, servers))
+            number += 1
+        step("publish", partial(publish_run, state, servers, command))
+    return Result(read_manifest(run.manifest), False, state.usage, clock.seconds.get("play", 0.0), state.peak_mb)
+
+
 def prepare(recipe: Recipe, run: RunDir, resume: Resume, progress: Progress, clock: Clock) -> State:
     """References, fitted latents, and whether what lies in the directory may be continued. Raises RunError, DataError."""
     references = {e.name: _reference(e.reference, progress) for e in recipe.families}
@@ -143,8 +200,11 @@ def _rounds_of_smaller_targets(state: State, plans: Sequence[Plan]) -> int:
     return len(plans) if state.run.manifest.exists() else 0
 
 
-def play_round(state: State, plan: Plan, engines: Engines, on_counts: Callable[[Counts], None]) -> None:
+def play_round(state: State, plan: Plan, servers: Engines, watch: Watch) -> None:
     """Plays what the round has not finished yet. Raises ServerError kinds when a server cannot be used."""
+    siblings = {e.name: e.siblings for e in state.recipe.families}
+    planned = sum((stop - start) * siblings[name] for name, (start, stop) in plan.groups.items())
+    watch.round(plan.round, planned, sum(state.pool.accepted.values()))
     shards = [s for s in shards_of(state.recipe, plan) if not s.path(state.run.shards).exists()]
     if not shards or state.stopped_by:
         return
@@ -156,14 +216,14 @@ def play_round(state: State, plan: Plan, engines: Engines, on_counts: Callable[[
             recipe=state.recipe.for_worker(),
             fingerprint=state.fingerprint,
             shards=tuple(shards[k::workers]),
-            roles=engines.roles,
-            embedder=engines.embedder,
+            roles=servers.roles,
+            embedder=servers.embedder,
             journal=state.run.journal,
             folder=state.run.shards,
         )
         for k in range(workers)
     ]
-    counts = play_all(jobs, state.run.logs, on_counts, lambda c: _spent(state, c), engines.check)
+    counts = play_all(jobs, state.run.logs, watch.counts, lambda c: _spent(state, c), servers.check)
     for name, value in counts.usage.items():
         state.usage[name] = state.usage.get(name, 0.0) + value
     state.peak_mb = max(state.peak_mb, counts.peak_mb)
@@ -181,20 +241,20 @@ def _spent(state: State, counts: Counts) -> bool:
     return bool(state.stopped_by)
 
 
-def select_pool(state: State, engines: Engines) -> None:
+def select_pool(state: State, servers: Engines) -> None:
     """The selection over everything played so far."""
     began = time.monotonic()
-    state.pool = select(state.recipe, state.run.shard_paths(), state.references, engines.embed())
+    state.pool = select(state.recipe, state.run.shard_paths(), state.references, servers.embed())
     state.clock.phase("select", began)
 
 
-def publish_run(state: State, engines: Engines, command: str) -> Manifest:
+def publish_run(state: State, servers: Engines, command: str) -> None:
     """`data/`, `rejected/`, manifest, metrics, report and card. Calling it again writes the same."""
     began = time.monotonic()
     run, recipe = state.run, state.recipe
     published = publish(run.shard_paths(), state.pool.decisions, run.path, recipe.target, recipe.name)
     found = measure.gather(_rows(run))
-    manifest = _manifest(state, published, found, engines, command)
+    manifest = _manifest(state, published, found, servers, command)
     state.clock.phase("publish", began)
     manifest = manifest.model_copy(update={"seconds": state.clock.seconds, "finished": datetime.now(UTC).isoformat()})
     to_read = _to_read(run)
@@ -209,7 +269,6 @@ def publish_run(state: State, engines: Engines, command: str) -> Manifest:
     write_text(run.metrics, orjson.dumps(named, option=orjson.OPT_INDENT_2).decode() + "\n")
     write_report(run.report, manifest, to_read)
     write_card(run.path, manifest, to_read[0] if to_read else None)
-    return manifest
 
 
 def _rows(run: RunDir) -> Iterable[Record]:
@@ -231,10 +290,10 @@ def _to_read(run: RunDir) -> list[Record]:
 
 
 def _manifest(
-    state: State, published: Published, found: Mapping[str, measure.Gathered], engines: Engines, command: str
+    state: State, published: Published, found: Mapping[str, measure.Gathered], servers: Engines, command: str
 ) -> Manifest:
     recipe = state.recipe
-    embed = engines.embed()
+    embed = servers.embed()
     realism, heads = [], []
     for entry in recipe.families:
         measures, marginals = measure.realism(

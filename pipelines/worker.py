@@ -168,8 +168,12 @@ def tell(event: Mapping[str, Any]) -> None:
     sys.stdout.buffer.flush()
 
 
-def resident_mb() -> float:
-    """The peak of this process."""
+def peak_mb() -> float:
+    """The most memory this process has held. `ru_maxrss` would count the owner it was forked from."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -199,7 +203,7 @@ async def work(job: Job) -> None:
             finally:
                 reporting.cancel()
             tell({"progress": asdict(worker.progress), "usage": asdict(worker.usage)})
-            tell({"end": {"peak_mb": resident_mb()}})
+            tell({"end": {"peak_mb": peak_mb()}})
 
 
 def first_error(error: BaseException) -> BaseException:

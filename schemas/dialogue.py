@@ -22,6 +22,8 @@ class Move(Value):
     """Facts that may come out in this turn."""
     verbatim: str | None = None
     """The program already has the words (a problem's text): said as they stand, no model is asked."""
+    fallback: str | None = None
+    """What a simulated partner says, in the program's words, when its model finds none that pass; a learner has none."""
     labels: dict[str, Any] = Field(default_factory=dict)
     """Labels the program knows before the words exist (topic, topic_shift, bridge)."""
 

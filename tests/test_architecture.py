@@ -4,8 +4,9 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions, requires
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,6 @@ HEAVY = {  # dependency: the only place that imports it
     "playwright": "nowhere",
     "prefect": "pipelines/",
     "rensa": "filters/near_duplicate.py",
-    "rich": "pipelines/",
     "scipy": "discriminators/",
     "sentence_transformers": "inference/embedding_child.py",
     "sklearn": "discriminators/",
@@ -83,7 +83,8 @@ def test_no_file_of_pipelines_is_named_like_a_root_folder_or_a_dependency():
 
 
 def test_what_is_imported_is_declared():
-    declared = {re.split(r"[^\w-]", r)[0].lower() for r in requires("overture") or []}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[^\w-]", r)[0].lower() for r in project["dependencies"]}
     of_module = packages_distributions()
     undeclared = {
         i.module

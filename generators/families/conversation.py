@@ -11,8 +11,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any, ClassVar, Self
 
-import yaml
-
+from generators.domains.small_talk import DECLINES, JOBS, NAMES, REACTIONS, SHORT, TOPICS, new, tells_on, topic_of
 from generators.latents.cues import INTENTS, TurnIntents, fit_turn_intents, is_question
 from generators.speakers.chat_assistant import ChatAssistant
 from generators.speakers.chat_user import ChatUser
@@ -20,76 +19,6 @@ from schemas.contracts import Family, Speaker
 from schemas.dialogue import Dialogue, Ending, Move, Turn
 from schemas.identity import rng
 from schemas.scenario import Fact, Scenario, View
-
-TOPICS: dict[str, dict[str, Any]] = yaml.safe_load(
-    resources.files("generators.domains").joinpath("small_talk.yaml").read_text()
-)
-_NAMES = ("Sam", "Mia", "Leo", "Ana", "Kim", "Joe", "Zoe", "Ben", "Eva", "Raj", "Lena", "Omar")
-_JOBS = (
-    "a student",
-    "a nurse",
-    "a baker",
-    "between jobs",
-    "a teacher",
-    "a carpenter",
-    "in an office",
-    "a bus driver",
-    "retired",
-)
-
-
-# What people text in four words or fewer carries no content for a model to phrase: it is drawn and said as it stands.
-_REACTIONS = (
-    "oh nice",
-    "haha same",
-    "good to know",
-    "makes sense",
-    "never thought of that",
-    "thats cool",
-    "lol ok",
-    "true",
-    "huh interesting",
-    "oh wow",
-    "for real",
-    "ha ha ok",
-    "yeah i get that",
-    "sounds about right",
-    "no way",
-    "thats funny",
-    "oh i see",
-    "fair enough",
-    "lol same here",
-    "wow ok",
-    "yeah totally",
-    "mhm",
-    "right",
-    "cool cool",
-    "oh really",
-    "haha love that",
-    "not bad",
-    "i bet",
-    "thats wild",
-    "aw thats nice",
-    "yep",
-    "ok good point",
-)
-_SHORT = (
-    "not really",
-    "kind of",
-    "hard to say",
-    "sometimes",
-    "not that much",
-    "depends on the day",
-    "yeah a bit",
-    "no idea honestly",
-    "i guess so",
-    "once in a while",
-    "not lately",
-    "mostly yes",
-    "eh so so",
-    "used to",
-)
-_DECLINES = ("not really my thing", "eh maybe not", "id rather not", "nah im good")
 
 
 class Conversation(Family):
@@ -118,11 +47,11 @@ class Conversation(Family):
         welcome = rng.random() >= self.unwelcome
         tells = [
             Fact(id=f"u{n}", holder="user", slot=question, value=tell, text=tell, required=False)
-            for n, (question, tell) in enumerate(_tells(first, rng, 2) + _tells(second, rng, 1))
+            for n, (question, tell) in enumerate(tells_on(first, rng, 2) + tells_on(second, rng, 1))
         ]
         own = [
             Fact(id=f"r{n}", holder="assistant", slot=question, value=tell, text=tell, required=False)
-            for n, (question, tell) in enumerate(_tells(first, rng, 3))
+            for n, (question, tell) in enumerate(tells_on(first, rng, 3))
         ]
         tips = [
             Fact(
@@ -130,7 +59,7 @@ class Conversation(Family):
             )
             for n, (topic, tip) in enumerate((t, rng.choice(TOPICS[t]["tips"])) for t in (first, second))
         ]
-        name, age, job = rng.choice(_NAMES), rng.randint(18, 67), rng.choice(_JOBS)
+        name, age, job = rng.choice(NAMES), rng.randint(18, 67), rng.choice(JOBS)
         casing = "lower" if rng.random() < self.turn_intents.lower_case else "mixed"
         final_stop = "no" if rng.random() < self.turn_intents.no_final_stop else "yes"
         patience = rng.randint(2, 3)
@@ -208,19 +137,31 @@ class Conversation(Family):
         asked = last is not None and last.role == "assistant" and is_question(last.text or "")
         topic = _topic(scenario, turns)
         if last is not None and last.intent_requested == "close":
-            return Move(role="user", intent="bye", instruction="say bye in a few words", labels={"topic": topic})
+            return Move(
+                role="user",
+                intent="bye",
+                instruction="say bye in a few words",
+                fallback="ok bye",
+                labels={"topic": topic},
+            )
         if self._bored(scenario, turns):
-            return Move(role="user", intent="bye", instruction="say you have to go now, bye", labels={"topic": topic})
+            return Move(
+                role="user",
+                intent="bye",
+                instruction="say you have to go now, bye",
+                fallback="sorry gotta go, bye",
+                labels={"topic": topic},
+            )
         tell = _next_tell(scenario.views["user"], turns, topic)
         if self._unled(scenario, turns):
-            return _tell("decline", rng(scenario.seed, "mood", len(turns)).choice(_DECLINES), tell, topic)
+            return _tell("decline", rng(scenario.seed, "mood", len(turns)).choice(DECLINES), tell, topic)
         drawn = self._draw(scenario, turns, mine, asked)
         mood = rng(scenario.seed, "mood", len(turns))
         if drawn == "ask" and asked and tell is not None:
             drawn = "answer_ask"  # people rarely leave a question unanswered, and small models never do
         if drawn in ("ask", "answer_ask") and (tell is None or drawn == "ask"):
             return _user_asks(scenario, turns, topic, mood)
-        return _user_tells(drawn, tell if drawn != "react" else None, topic, mood)
+        return _user_tells(drawn, tell if drawn != "react" else None, topic, turns, mood)
 
     def _draw(self, scenario: Scenario, turns: Sequence[Turn], mine: Sequence[Turn], asked: bool) -> str:
         """The fitted transition; leave-taking is the program's (patience), so its mass is redrawn."""
@@ -280,21 +221,12 @@ class Conversation(Family):
         return Move(role="assistant", intent="close", instruction="react, then say goodbye", labels={"topic": topic})
 
 
-def _tells(topic: str, draws: Random, count: int) -> list[tuple[str, str]]:
-    questions = draws.sample(sorted(TOPICS[topic]["questions"]), count)
-    return [(question, draws.choice(TOPICS[topic]["questions"][question])) for question in questions]
-
-
 def _article(job: str) -> str:
     return f"working {job}" if job.startswith("in ") else job
 
 
 def _topic(scenario: Scenario, turns: Sequence[Turn]) -> str:
     return next((t.labels["topic"] for t in reversed(turns) if "topic" in t.labels), scenario.plan["path"][0])
-
-
-def _topic_of(fact: Fact) -> str:
-    return next((topic for topic, data in TOPICS.items() if fact.slot in data["questions"]), fact.slot)
 
 
 def _disclosed(turns: Sequence[Turn]) -> set[str]:
@@ -304,9 +236,7 @@ def _disclosed(turns: Sequence[Turn]) -> set[str]:
 def _next_tell(view: View, turns: Sequence[Turn], topic: str) -> Fact | None:
     """What the last question asked for, else the next untold fact of the topic."""
     asked = set(turns[-1].facts_asked) if turns else set[str]()
-    untold = [
-        f for f in view.facts if f.disclose == "asked" and f.id not in _disclosed(turns) and _topic_of(f) == topic
-    ]
+    untold = [f for f in view.facts if f.disclose == "asked" and f.id not in _disclosed(turns) and topic_of(f) == topic]
     return next((f for f in untold if f.id in asked), untold[0] if untold else None)
 
 
@@ -315,39 +245,41 @@ def _user_asks(scenario: Scenario, turns: Sequence[Turn], topic: str, mood: Rand
     had = {t.labels.get("question") for t in turns} | {f.slot for f in scenario.facts if f.id in _disclosed(turns)}
     open_questions = [q for q in sorted(TOPICS[topic]["questions"]) if q not in had]
     if not open_questions:
-        return Move(role="user", intent="react", verbatim=mood.choice(_REACTIONS), labels={"topic": topic})
+        return Move(role="user", intent="react", verbatim=new(REACTIONS, turns, mood), labels={"topic": topic})
     question = mood.choice(open_questions)
     labels = {"topic": topic, "question": question}
     return Move(
         role="user",
         intent="ask",
         instruction=("ask: " if turns else "say hi and ask: ") + question + "?",
+        fallback=f"{'' if turns else 'hey, '}{question}?",
         labels=labels,
     )
 
 
-def _user_tells(drawn: str, tell: Fact | None, topic: str, mood: Random) -> Move:
+def _user_tells(drawn: str, tell: Fact | None, topic: str, turns: Sequence[Turn], mood: Random) -> Move:
     match drawn:
         case "answer_ask":
             return _tell(drawn, "", tell, topic, then="; then ask back")
         case "answer" | "answer_short" | "share" if tell is not None:
             return _tell(drawn, "", tell, topic)
         case "decline":
-            return Move(role="user", intent=drawn, verbatim=mood.choice(_DECLINES), labels={"topic": topic})
+            return Move(role="user", intent=drawn, verbatim=new(DECLINES, turns, mood), labels={"topic": topic})
         case "answer" | "answer_short":
-            return Move(role="user", intent=drawn, verbatim=mood.choice(_SHORT), labels={"topic": topic})
+            return Move(role="user", intent=drawn, verbatim=new(SHORT, turns, mood), labels={"topic": topic})
         case _:
-            return Move(role="user", intent="react", verbatim=mood.choice(_REACTIONS), labels={"topic": topic})
+            return Move(role="user", intent="react", verbatim=new(REACTIONS, turns, mood), labels={"topic": topic})
 
 
 def _tell(intent: str, lead: str, tell: Fact | None, topic: str, then: str = "") -> Move:
     if tell is None:
-        return Move(role="user", intent=intent, instruction=f"say: {lead or 'oh ok'}", labels={"topic": topic})
+        return Move(role="user", intent=intent, instruction=lead or "oh ok", labels={"topic": topic})
     say = f"{tell.text}{then}"
     return Move(
         role="user",
         intent=intent,
         instruction=f"{lead}, {say}" if lead else say,
+        fallback=f"{f'{lead}, ' if lead else ''}{tell.text}{', you?' if then else ''}",
         fact_ids=(tell.id,),
         labels={"topic": topic},
     )
@@ -372,13 +304,13 @@ def _follow_with_question(scenario: Scenario, turns: Sequence[Turn], topic: str)
     labels = {
         "topic": topic,
         "asks": True,
-        "about": [f.id for f in scenario.views["user"].facts if _topic_of(f) == topic],
+        "about": [f.id for f in scenario.views["user"].facts if topic_of(f) == topic],
     }
     return Move(role="assistant", intent="follow", instruction="react, then ask one question about it", labels=labels)
 
 
 def _ask(scenario: Scenario, intent: str, lead: str, topic: str, shift: bool, bridge: str | None = None) -> Move:
-    fact = next(f for f in scenario.views["user"].facts if _topic_of(f) == topic)
+    fact = next(f for f in scenario.views["user"].facts if topic_of(f) == topic)
     labels: dict[str, Any] = {"topic": topic, "asks": True, "about": [fact.id], "topic_shift": shift}
     if bridge is not None:
         labels["bridge"] = bridge

@@ -139,7 +139,13 @@ def _teacher(scenario: Scenario, turns: Sequence[Turn]) -> Move:
         return _feedback(scenario, turns, last)
     asked = [f for f in missing(scenario, turns) if f.id in last.facts_asked]
     if asked:
-        return Move(role="teacher", intent="tell", instruction=f"tell: {asked[0].text}", fact_ids=(asked[0].id,))
+        return Move(
+            role="teacher",
+            intent="tell",
+            instruction=f"tell: {asked[0].text}",
+            fact_ids=(asked[0].id,),
+            fallback=asked[0].text,
+        )
     return Move(
         role="teacher",
         intent="redirect",
@@ -149,15 +155,24 @@ def _teacher(scenario: Scenario, turns: Sequence[Turn]) -> Move:
 
 def _feedback(scenario: Scenario, turns: Sequence[Turn], last: Turn) -> Move:
     if last.answer_correct:
-        return Move(role="teacher", intent="confirm", instruction="say it is right")
+        return Move(role="teacher", intent="confirm", instruction="say it is right", fallback="Yes, that is right!")
     if len(_informed_answers(scenario, turns)) >= MOST_ANSWERS:
         return Move(
-            role="teacher", intent="close", instruction="say it is not right; hint: we look at it together tomorrow"
+            role="teacher",
+            intent="close",
+            instruction="say it is not right; hint: we look at it together tomorrow",
+            fallback="That is still not it. We look at it together tomorrow.",
         )
     hinted = sum(t.intent_requested == "hint" for t in turns)
     hint = scenario.views["teacher"].private.get("hint")
     said = hint if hint and not hinted else "Check each step from the start."
-    return Move(role="teacher", intent="hint", instruction=f"say it is not right; hint: {said}", labels={"hint": said})
+    return Move(
+        role="teacher",
+        intent="hint",
+        instruction=f"say it is not right; hint: {said}",
+        fallback=f"Not quite. {said}",
+        labels={"hint": said},
+    )
 
 
 def _informed_answers(scenario: Scenario, turns: Sequence[Turn]) -> list[Turn]:

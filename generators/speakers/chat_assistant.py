@@ -5,6 +5,7 @@ from typing import Any
 
 from generators.latents.cues import is_question
 from generators.matching import carries
+from generators.speakers.checks import parroted
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.chat import Sampling
 from schemas.contracts import Services
@@ -43,11 +44,12 @@ class ChatAssistant(PromptedSpeaker):
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
         text = turn.text or ""
+        parroted(text, turns)
         offered = [f for f in view.facts if f.id in move.fact_ids]
         if offered and not await carries(text, offered[0].text, services):
             raise InvalidOutput(f"the message does not offer {offered[0].text!r}: {text!r}", "offer_not_said")
         bridge = move.labels.get("bridge")
-        if bridge and not await carries(text, str(bridge), services):
+        if bridge and not await carries(text, str(bridge), services, share=0.4):
             raise InvalidOutput(f"the message does not bridge by {bridge!r}: {text!r}", "bridge_not_said")
         if move.labels.get("asks") and not is_question(text):
             raise InvalidOutput(f"asked for a question, got {text!r}", "intent_not_met")

@@ -1,16 +1,21 @@
 """The user of an open conversation: a person texting, with a session profile and a way of typing."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from generators.latents.cues import intent, is_question
 from generators.matching import carries
+from generators.speakers.checks import parroted
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.chat import Sampling
 from schemas.contracts import Services
 from schemas.dialogue import Move, Turn
 from schemas.errors import InvalidOutput
 from schemas.scenario import View
+
+
+_PERSON = re.compile(r"\b(i|im|ive|id|i'\w+|my|me|we|our)\b", re.IGNORECASE)
 
 
 class ChatUser(PromptedSpeaker):
@@ -40,6 +45,7 @@ class ChatUser(PromptedSpeaker):
     )
     sampling: Sampling = Sampling(temperature=0.6, min_p=0.1, max_tokens=30)
     history: int = 1
+    attempts: int = 2
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
         text = turn.text or ""
@@ -49,7 +55,14 @@ class ChatUser(PromptedSpeaker):
             raise InvalidOutput(f"the message does not say {told[0].text!r}: {text!r}", "fact_not_said")
         if move.intent == "ask" and not is_question(text):
             raise InvalidOutput(f"asked for a question, got {text!r}", "intent_not_met")
-        if not told and move.intent not in ("ask", "bye") and is_question(text):
+        if told and _PERSON.search(told[0].text) and not _PERSON.search(text):
+            raise InvalidOutput(f"does not speak of itself: {text!r}", "fact_not_said")
+        if move.intent == "ask" and not await carries(
+            text, str(move.labels.get("question", text)), services, share=0.5
+        ):
+            raise InvalidOutput(f"asks something else: {text!r}", "intent_not_met")
+        parroted(text, turns)
+        if move.intent not in ("ask", "answer_ask", "bye") and is_question(text):
             raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
         known: dict[str, Any] = {
             "text": typed(text, view.private.get("casing", "mixed"), view.private.get("final_stop", "yes")),

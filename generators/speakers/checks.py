@@ -154,3 +154,12 @@ def coverage(text: str, content: str) -> float:
     """Share of the content's words that the text carries, in [0, 1]."""
     wanted = content_words(content)
     return len(wanted & content_words(text)) / len(wanted) if wanted else 1.0
+
+
+def parroted(text: str, turns: Sequence[Turn]) -> None:
+    """Raises InvalidOutput when a message says back what the other side has just told; what answers a question may repeat it."""
+    last = turns[-1].text if turns else None
+    if last is None or "?" in last or len(content_words(last)) < 3:
+        return
+    if coverage(text, last) >= 0.75:
+        raise InvalidOutput(f"says back {last!r}: {text!r}", "parroted")

@@ -62,7 +62,12 @@ class PromptedSpeaker(Speaker):
                 return await self.label(turn, view, turns, move, services)
             except InvalidOutput as error:
                 fault = error
-        raise fault
+        if move.fallback is None:
+            raise fault
+        check_message(move.fallback, view.role, turns, learner_like=False)
+        words = self._turn(view, move, text=move.fallback)
+        said = await self.label(words, view, turns, move, services)
+        return said.model_copy(update={"labels": {**said.labels, "fallback": fault.reason}})
 
     def prompt(self, view: View, turns: Sequence[Turn], move: Move) -> tuple[Message, ...]:
         lines: list[tuple[ChatRole, str]] = [("system", self.system.format(brief=view.brief))]

@@ -32,6 +32,7 @@ class Teacher(PromptedSpeaker):
     )
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
     history: int = 5
+    attempts: int = 2
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
         if move.intent == "pose":

@@ -1,0 +1,251 @@
+"""Whole runs against the scripted server: crash safety, determinism, budgets, refusals."""
+
+import hashlib
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from datasets import load_dataset
+from run_driver import Nobody
+from scripted_server import ScriptedProcess
+
+from outputs.manifest import Manifest, read_manifest
+from outputs.store import read_records
+from pipelines.recipe import load
+from pipelines.run import Result, build
+from pipelines.rundir import RunDir
+from schemas.errors import RunError, StorageError, Unreachable
+from schemas.table import from_row
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedProcess]:
+    with ScriptedProcess("--reply", "scripted_players:obey") as process:
+        yield process
+
+
+def recipe(folder: Path, base_url: str, **changes: Any) -> Path:
+    model = {"use": "remote", "base_url": base_url, "model": "scripted"}
+    data = {
+        "target": 24,
+        "families": [
+            {"use": "generators.families.conversation.Conversation", "reference": None},
+            {"use": "generators.families.tutoring.Tutoring"},
+        ],
+        "models": {"default": model},
+        "embedder": model,
+        "concurrency": 8,
+        **changes,
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def run(path: Path, out: Path, *sets: str) -> Result:
+    return build(load(path, sets), RunDir(out), "if-possible", "test", Nobody())
+
+
+def published(out: Path) -> dict[str, str]:
+    """Every published file by its hash."""
+    files = sorted(p for folder in ("data", "rejected") for p in (out / folder).rglob("*.parquet"))
+    assert files
+    return {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_a_run_killed_at_ten_moments_ends_in_the_same_bytes(tmp_path: Path, server: ScriptedProcess) -> None:
+    run(recipe(tmp_path, server.base_url, target=60), tmp_path / "whole")
+    draws = random.Random(5)
+    answered = kills = 0
+    with ScriptedProcess("--reply", "scripted_players:obey", "--latency-ms", "15") as slow:
+        path = recipe(tmp_path, slow.base_url, target=60)
+        command = [sys.executable, str(TESTS / "run_driver.py"), str(path), str(tmp_path / "killed")]
+        answered = 0
+        while kills < 10:
+            process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True)
+            _await_answers(slow, answered + draws.randint(5, 60), process)
+            process.kill()
+            assert process.wait() == -signal.SIGKILL, f"ended by itself before kill {kills + 1}"
+            kills += 1
+            answered = slow.log()["answers"]
+        assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+        asked = slow.log()["requests"]
+    assert kills == 10
+    assert published(tmp_path / "killed") == published(tmp_path / "whole")
+    assert asked - _journalled(tmp_path / "killed") <= kills * 8  # only what was in flight at a kill is asked again
+
+
+def _await_answers(server: ScriptedProcess, wanted: int, process: "subprocess.Popen[bytes]") -> None:
+    while server.log()["answers"] < wanted and process.poll() is None:
+        time.sleep(0.02)
+
+
+def _journalled(out: Path) -> int:
+    total = 0
+    for path in (out / "journal").glob("*.sqlite"):
+        with sqlite3.connect(path) as connection:
+            total += connection.execute("SELECT count(*) FROM calls WHERE step NOT LIKE 'embed/%'").fetchone()[0]
+        connection.close()
+    return total
+
+
+def test_a_second_run_asks_nothing_that_is_journalled(tmp_path: Path) -> None:
+    with ScriptedProcess("--reply", "scripted_players:obey") as fresh:
+        path = recipe(tmp_path, fresh.base_url)
+        run(path, tmp_path / "run")
+        asked = fresh.log()["requests"]
+        for shard in (tmp_path / "run" / "shards").iterdir():
+            shard.unlink()
+        before = published(tmp_path / "run")
+        (tmp_path / "run" / "manifest.json").unlink()
+        run(path, tmp_path / "run")
+        assert fresh.log()["requests"] == asked
+        assert published(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("changes", [{"shard_size": 4}, {"workers": 2, "shard_size": 6}, {"concurrency": 1}])
+def test_shards_workers_and_order_do_not_change_a_byte(
+    tmp_path: Path, server: ScriptedProcess, changes: dict[str, Any]
+) -> None:
+    run(recipe(tmp_path, server.base_url), tmp_path / "a")
+    with ScriptedProcess(
+        "--reply", "scripted_players:obey", "--error-rate", "0.1", "--latency-ms", "3", "--model", "scripted"
+    ) as faulty:
+        run(recipe(tmp_path, faulty.base_url, **changes), tmp_path / "b")
+    assert published(tmp_path / "a") == published(tmp_path / "b")
+
+
+def test_realism_and_matching_are_the_same_with_one_worker_or_two(tmp_path: Path, server: ScriptedProcess) -> None:
+    reference = _reference(tmp_path, server)
+    families = [{"use": "generators.families.conversation.Conversation", "reference": f"path:{reference}"}]
+    for name, workers in (("a", 1), ("b", 2)):
+        path = recipe(tmp_path, server.base_url, families=families, target=80, workers=workers, shard_size=20)
+        manifest = run(path, tmp_path / name).manifest
+    assert published(tmp_path / "a") == published(tmp_path / "b")
+    auc = [m for m in manifest.realism if "AUC" in m.group]
+    assert auc and all(m.value is not None and m.floor_value is not None for m in auc)
+    rows = pq.read_table(sorted((tmp_path / "a" / "data").glob("*.parquet"))[0]).to_pylist()
+    assert {r["selection"]["reason"] for r in rows} == {"ok"} and all(r["realism"]["combined"] is not None for r in rows)
+
+
+def _reference(folder: Path, server: ScriptedProcess) -> Path:
+    """Other dialogues of the scripted model stand for people."""
+    families = [{"use": "generators.families.conversation.Conversation", "reference": None, "policies": ["reactive"]}]
+    run(recipe(folder, server.base_url, families=families, target=300, seed=99), folder / "people")
+    records = list(read_records(sorted((folder / "people" / "data").glob("*.parquet"))))
+    rows = [
+        {
+            "dialogue_id": f"people:{r.dialogue.id}",
+            "corpus": "people",
+            "family": "chat",
+            "split": "train",
+            "turns": [{"role": t.role, "text": t.text or "", "acts": []} for t in r.dialogue.turns],
+            "outcome": None,
+            "meta": "{}",
+        }
+        for r in records
+    ]
+    pq.write_table(pq.pa.Table.from_pylist(rows), folder / "people.parquet")
+    return folder / "people.parquet"
+
+
+def test_a_limited_run_makes_the_first_dialogues_of_the_full_run(tmp_path: Path, server: ScriptedProcess) -> None:
+    path = recipe(tmp_path, server.base_url)
+    full = run(path, tmp_path / "full").manifest
+    short = run(path, tmp_path / "few", "budget.dialogues=8").manifest
+    made = {r.dialogue.id: r.dialogue for r in _all(tmp_path / "full")}
+    few = {r.dialogue.id: r.dialogue for r in _all(tmp_path / "few")}
+    assert full.status == "complete" and short.status == "short" and "budget of 8 dialogues" in short.status_reason
+    assert len(few) == 8 and {d.scenario.index for d in few.values()} == {0, 1}
+    assert all(made[i] == d for i, d in few.items())
+
+
+def _all(out: Path) -> list[Any]:
+    return list(read_records(sorted(p for f in ("data", "rejected") for p in (out / f).glob("*.parquet"))))
+
+
+def test_a_raised_target_extends_a_finished_run(tmp_path: Path) -> None:
+    with ScriptedProcess("--reply", "scripted_players:obey") as fresh:
+        path = recipe(tmp_path, fresh.base_url)
+        first = run(path, tmp_path / "run")
+        again = run(path, tmp_path / "run")
+        asked = fresh.log()["requests"]
+        more = run(path, tmp_path / "run", "target=48")
+    assert not first.already and again.already and not more.already
+    assert more.manifest.accepted == 48 and fresh.log is not None
+    assert _journalled(tmp_path / "run") > asked > 0
+
+
+def test_each_dialogue_comes_back_from_its_row(tmp_path: Path, server: ScriptedProcess) -> None:
+    manifest = run(recipe(tmp_path, server.base_url), tmp_path / "run").manifest
+    rows = [r for p in (tmp_path / "run" / "data").glob("*.parquet") for r in pq.read_table(p).to_pylist()]
+    assert len(rows) == manifest.accepted == 24
+    for row in rows:
+        record = from_row(row)
+        assert record.dialogue.id == row["dialogue_id"] and record.rewards and record.selection is not None
+
+
+@pytest.mark.parametrize("target", [1, 2, 12])
+def test_datasets_loads_a_run_of_any_size(tmp_path: Path, server: ScriptedProcess, target: int, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    policies = ["proactive"] if target == 1 else ["reactive", "proactive"]
+    families = [{"use": "generators.families.tutoring.Tutoring", "policies": policies}]
+    run(recipe(tmp_path, server.base_url, target=target, families=families), tmp_path / "run")
+    loaded = load_dataset(str(tmp_path / "run"), cache_dir=str(tmp_path / "cache"))
+    assert sum(len(split) for split in loaded.values()) == target
+
+
+def test_a_token_budget_publishes_what_there_is(tmp_path: Path, server: ScriptedProcess) -> None:
+    path = recipe(tmp_path, server.base_url, target=400, budget={"tokens": 9000}, shard_size=10)
+    manifest = run(path, tmp_path / "run").manifest
+    assert manifest.status == "short" and "9000 tokens" in manifest.status_reason
+    assert 0 < manifest.accepted < 400
+
+
+def test_a_run_directory_serves_one_run_at_a_time(tmp_path: Path, server: ScriptedProcess) -> None:
+    path = recipe(tmp_path, server.base_url)
+    with RunDir(tmp_path / "run").lock(), pytest.raises(RunError, match=f"in use by process {os.getpid()}"):
+        run(path, tmp_path / "run")
+
+
+def test_another_generation_is_refused_and_says_what_may_differ(tmp_path: Path, server: ScriptedProcess) -> None:
+    path = recipe(tmp_path, server.base_url)
+    run(path, tmp_path / "run")
+    with pytest.raises(RunError, match="families, speakers, models, sampling or seed differ"):
+        run(path, tmp_path / "run", "seed=8")
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = recipe(tmp_path, "http://127.0.0.1:9/v1")
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
+        build(load(path), RunDir(tmp_path / "run"), "if-possible", "test", Nobody())
+
+
+@pytest.mark.skipif(os.geteuid() != 0 and not os.access("/proc", os.W_OK), reason="needs a directory nobody may write")
+def test_a_directory_that_cannot_be_written_is_a_storage_error(tmp_path: Path, server: ScriptedProcess) -> None:
+    with pytest.raises(StorageError, match="choose another --out"):
+        build(load(recipe(tmp_path, server.base_url)), RunDir(Path("/proc/overture")), "if-possible", "test", Nobody())
+
+
+def test_the_worker_stays_small(tmp_path: Path, server: ScriptedProcess) -> None:
+    result = run(recipe(tmp_path, server.base_url), tmp_path / "run")
+    assert 0 < result.peak_mb < 200
+
+
+def test_the_manifest_accounts_for_every_dialogue(tmp_path: Path, server: ScriptedProcess) -> None:
+    manifest: Manifest = run(recipe(tmp_path, server.base_url), tmp_path / "run").manifest
+    assert read_manifest(tmp_path / "run" / "manifest.json") == manifest
+    made, kept = manifest.totals
+    assert made.count == kept.count + sum(kept.reasons.values()) == len(_all(tmp_path / "run"))
