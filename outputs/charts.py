@@ -65,19 +65,18 @@ class FunnelBar:
     share: float
     """Percent of the first step."""
     reasons: list[tuple[str, int, float]]
-    """(reason, count, percent of the commonest reason of the funnel), commonest first."""
+    """(reason, count, percent of the first step), commonest first."""
 
 
 def funnel_bars(manifest: Manifest) -> list[FunnelBar]:
     steps = manifest.totals
     first = max((s.count for s in steps), default=0) or 1
-    commonest = max((n for s in steps for n in s.reasons.values()), default=0) or 1
     return [
         FunnelBar(
             step,
             round(100 * step.count / first, 3),
             [
-                (reason, n, round(100 * n / commonest, 3))
+                (reason, n, round(100 * n / first, 3))
                 for reason, n in sorted(step.reasons.items(), key=lambda i: (-i[1], i[0]))
             ],
         )

@@ -13,20 +13,6 @@ from schemas.scenario import Fact
 TOPICS: dict[str, dict[str, Any]] = yaml.safe_load(
     resources.files("generators.domains").joinpath("small_talk.yaml").read_text()
 )
-NAMES = ("Sam", "Mia", "Leo", "Ana", "Kim", "Joe", "Zoe", "Ben", "Eva", "Raj", "Lena", "Omar")
-JOBS = (
-    "a student",
-    "a nurse",
-    "a baker",
-    "between jobs",
-    "a teacher",
-    "a carpenter",
-    "in an office",
-    "a bus driver",
-    "retired",
-)
-
-
 # What people text in four words or fewer carries no content for a model to phrase: it is drawn and said as it stands.
 REACTIONS = (
     "oh nice",

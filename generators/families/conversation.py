@@ -11,7 +11,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any, ClassVar, Self
 
-from generators.domains.small_talk import DECLINES, JOBS, NAMES, REACTIONS, SHORT, TOPICS, new, tells_on, topic_of
+from generators.domains.small_talk import DECLINES, REACTIONS, SHORT, TOPICS, new, tells_on, topic_of
 from generators.latents.cues import INTENTS, TurnIntents, fit_turn_intents, is_question
 from generators.speakers.chat_assistant import ChatAssistant
 from generators.speakers.chat_user import ChatUser
@@ -59,7 +59,6 @@ class Conversation(Family):
             )
             for n, (topic, tip) in enumerate((t, rng.choice(TOPICS[t]["tips"])) for t in (first, second))
         ]
-        name, age, job = rng.choice(NAMES), rng.randint(18, 67), rng.choice(JOBS)
         casing = "lower" if rng.random() < self.turn_intents.lower_case else "mixed"
         final_stop = "no" if rng.random() < self.turn_intents.no_final_stop else "yes"
         patience = rng.randint(2, 3)
@@ -72,18 +71,18 @@ class Conversation(Family):
             views={
                 "assistant": View(
                     role="assistant",
-                    brief=f"You are Robin, texting with {name}. You like people.",
+                    brief="You are Robin, texting with someone you like.",
                     facts=(*tips, *own),
                 ),
                 "user": View(
                     role="user",
-                    brief=f"You are {name}, {age}, {_article(job)}.",
+                    brief="You text with a friend called Robin.",
                     facts=tuple(tells),
                     private={"casing": casing, "final_stop": final_stop},
                 ),
             },
             session_latents={
-                "profile": {"name": name, "age": age, "job": job},
+                "profile": {f.slot: f.value for f in tells},
                 "style": {"casing": casing, "final_stop": final_stop},
                 "patience": patience,
                 "welcomes_leading": welcome,
@@ -120,16 +119,13 @@ class Conversation(Family):
         return Ending(reason="max_turns") if len(turns) >= scenario.max_turns else None
 
     def _texts_again(self, scenario: Scenario, turns: Sequence[Turn]) -> bool:
-        """Double texting: at most once a dialogue, and not where it would crowd out the assistant's turns."""
+        """Double texting: at most once a dialogue, with something left to tell, and never where it would crowd out the assistant."""
         before = any(a.role == b.role for a, b in pairwise(turns))
+        if before or not 1 < len(turns) <= scenario.max_turns - 4 or turns[-1].intent_requested in ("ask", "decline"):
+            return False
         draw = rng(scenario.seed, "double_text", len(turns)).random()
-        rate = float(scenario.session_latents["double_text"]) / 2
-        return (
-            not before
-            and 1 < len(turns) <= scenario.max_turns - 4
-            and turns[-1].intent_requested != "ask"
-            and draw < rate
-        )
+        left = _next_tell(scenario.views["user"], turns, _topic(scenario, turns)) is not None
+        return left and draw < float(scenario.session_latents["double_text"])
 
     def _user(self, scenario: Scenario, turns: Sequence[Turn]) -> Move:
         mine = [t for t in turns if t.role == "user"]
@@ -221,10 +217,6 @@ class Conversation(Family):
         return Move(role="assistant", intent="close", instruction="react, then say goodbye", labels={"topic": topic})
 
 
-def _article(job: str) -> str:
-    return f"working {job}" if job.startswith("in ") else job
-
-
 def _topic(scenario: Scenario, turns: Sequence[Turn]) -> str:
     return next((t.labels["topic"] for t in reversed(turns) if "topic" in t.labels), scenario.plan["path"][0])
 
@@ -288,7 +280,7 @@ def _tell(intent: str, lead: str, tell: Fact | None, topic: str, then: str = "")
 def _follow(scenario: Scenario, turns: Sequence[Turn], topic: str) -> Move:
     """What a reactive assistant does: answer what was asked, else react; it asks nothing and offers nothing."""
     labels = {"topic": topic, "asks": False}
-    question = turns[-1].labels.get("question")
+    question = turns[-1].labels.get("question")  # what the user just asked
     view = scenario.views["assistant"]
     own = next((f for f in view.facts if f.slot == question and f.id not in _disclosed(turns)), None)
     if own is not None:
@@ -300,18 +292,24 @@ def _follow(scenario: Scenario, turns: Sequence[Turn], topic: str) -> Move:
 
 
 def _follow_with_question(scenario: Scenario, turns: Sequence[Turn], topic: str) -> Move:
-    """After a refusal the assistant stays on what the user brought up and asks about that."""
-    labels = {
-        "topic": topic,
-        "asks": True,
-        "about": [f.id for f in scenario.views["user"].facts if topic_of(f) == topic],
-    }
-    return Move(role="assistant", intent="follow", instruction="react, then ask one question about it", labels=labels)
+    """After a refusal the assistant stays on the user's topic and asks what it has not asked yet."""
+    had = {f.slot for f in scenario.facts if f.id in _disclosed(turns)} | {t.labels.get("question") for t in turns}
+    left = [q for q in sorted(TOPICS[topic]["questions"]) if q not in had]
+    question = rng(scenario.seed, "follow", len(turns)).choice(left or sorted(TOPICS[topic]["questions"]))
+    about = [f.id for f in scenario.views["user"].facts if f.slot == question]
+    labels = {"topic": topic, "asks": True, "about": about, "question": question}
+    return Move(role="assistant", intent="follow", instruction=f"react, then ask: {question}?", labels=labels)
 
 
 def _ask(scenario: Scenario, intent: str, lead: str, topic: str, shift: bool, bridge: str | None = None) -> Move:
     fact = next(f for f in scenario.views["user"].facts if topic_of(f) == topic)
-    labels: dict[str, Any] = {"topic": topic, "asks": True, "about": [fact.id], "topic_shift": shift}
+    labels: dict[str, Any] = {
+        "topic": topic,
+        "asks": True,
+        "about": [fact.id],
+        "topic_shift": shift,
+        "question": fact.slot,
+    }
     if bridge is not None:
         labels["bridge"] = bridge
     return Move(role="assistant", intent=intent, instruction=f"{lead}: {fact.slot}?", labels=labels)

@@ -14,7 +14,6 @@ from schemas.dialogue import Move, Turn
 from schemas.errors import InvalidOutput
 from schemas.scenario import View
 
-
 _PERSON = re.compile(r"\b(i|im|ive|id|i'\w+|my|me|we|our)\b", re.IGNORECASE)
 
 
@@ -22,7 +21,7 @@ class ChatUser(PromptedSpeaker):
     """Puts a drawn intent, and at most one thing to tell, into a short text message typed the way this user types."""
 
     system: str = (
-        "{brief} You text with a friend. Rewrite the words in brackets as your next text message:"
+        "{brief} Rewrite the words in brackets as your next text message:"
         " same content, first person, casual, one short line."
     )
     demonstrations: tuple[Demonstration, ...] = (
