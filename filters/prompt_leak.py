@@ -1,4 +1,6 @@
-"""The leak scan of rendered requests: what a role's model was shown must not hold what only another role may know (law 3)."""
+"""The leak scan of rendered requests: what a role's model was shown must not hold what only another role may know
+(law 3).
+"""
 
 from filters.private_leak import leaked
 from schemas.dialogue import Dialogue

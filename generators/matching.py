@@ -1,4 +1,6 @@
-"""Whether words carry a content, and which fact a question is about: shared content words first, embeddings where these are silent."""
+"""Whether words carry a content, and which fact a question is about: shared content words first, embeddings where
+these are silent.
+"""
 
 from collections.abc import Sequence
 

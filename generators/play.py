@@ -1,6 +1,7 @@
 """How a dialogue happens: the family says who acts next, the speaker finds the words, until the family says it is over.
 
-The prefix is the state: `family.next` sees scenario and turns and nothing else, so a dialogue can be resumed, branched and audited
+The prefix is the state: `family.next` sees scenario and turns and nothing else, so a dialogue can be resumed, branched
+and audited
 from its rows alone.
 """
 
@@ -19,7 +20,9 @@ async def play(
     services: Services,
     prefix: Sequence[Turn] = (),
 ) -> Dialogue:
-    """Play on from `prefix` (empty: from the start) to the ending. A content fault is data: it ends the dialogue as a fault."""
+    """Play on from `prefix` (empty: from the start) to the ending. A content fault is data: it ends the dialogue as a
+    fault.
+    """
     turns = list(prefix)
     while not isinstance(step := family.next(scenario, turns), Ending):
         try:

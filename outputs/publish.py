@@ -148,7 +148,7 @@ def _load(path: Path) -> pa.Table:
     if not tables:
         return SCHEMA.empty_table()
     table = pa.concat_tables(tables)
-    return _once(table)
+    return _once(table.sort_by("dialogue_id"))
 
 
 def _once(table: pa.Table) -> pa.Table:

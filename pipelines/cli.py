@@ -1,4 +1,6 @@
-"""The command line. A command's module is imported when it is called, so that `--help` answers at once (the one exception to imports at the top)."""
+"""The command line. A command's module is imported when it is called, so that `--help` answers at once (the one
+exception to imports at the top).
+"""
 
 import errno
 import signal

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from outputs.view import render_dialogue
 from rich.console import Console
 
 from inference.client import Connections, probe_structured_output
 from outputs.manifest import read_manifest
 from outputs.store import read_records
+from outputs.view import render_dialogue
 from pipelines import environment
 from pipelines import run as steps
 from pipelines.display import Display, summary

@@ -1,4 +1,6 @@
-"""The Prefect flow: each coarse step of `pipelines.run` as a task. Prefect schedules and shows; journal and manifest decide what is done."""
+"""The Prefect flow: each coarse step of `pipelines.run` as a task. Prefect schedules and shows; journal and manifest
+decide what is done.
+"""
 
 import time
 from collections.abc import Callable

@@ -37,7 +37,9 @@ class Engines:
 
 @contextmanager
 def engines(recipe: Recipe, logs: Path, progress: Progress) -> Generator[Engines]:
-    """Fetches weights, starts or reaches every server the recipe's roles need. Raises ServerError and DataError kinds."""
+    """Fetches weights, starts or reaches every server the recipe's roles need. Raises ServerError and DataError
+    kinds.
+    """
     with ExitStack() as stack:
         embedder = stack.enter_context(_embedder(recipe.embedder, logs, progress))
         servers = {

@@ -28,7 +28,9 @@ def quiet() -> None:
 
 
 def own_prefect(run_dir: Path) -> bool:
-    """Where no Prefect API is configured, a run uses a server and a database of its own, inside its directory. True if so."""
+    """Where no Prefect API is configured, a run uses a server and a database of its own, inside its directory. True
+    if so.
+    """
     if any(name in os.environ for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_HOME")):
         return False
     profiles = Path("~/.prefect/profiles.toml").expanduser()

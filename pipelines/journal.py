@@ -1,8 +1,11 @@
 """The journal: every answered model call, durable before anything depends on it (law 8).
 
-One SQLite file a worker, in WAL mode, written by its owner alone; all files of a run are read, so a shard may change its worker. A record
-is keyed by (dialogue_id, branch, turn, step, attempt) and holds a hash of the request: an answer serves only the very request it answered.
-A process that dies loses nothing that was committed; a machine that loses power may lose the last moments (`synchronous=NORMAL`), which are
+One SQLite file a worker, in WAL mode, written by its owner alone; all files of a run are read, so a shard may change
+its worker. A record
+is keyed by (dialogue_id, branch, turn, step, attempt) and holds a hash of the request: an answer serves only the very
+request it answered.
+A process that dies loses nothing that was committed; a machine that loses power may lose the last moments
+(`synchronous=NORMAL`), which are
 then asked again.
 """
 
@@ -17,7 +20,8 @@ from schemas.errors import RunError, StorageError
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (
-    dialogue_id TEXT, branch TEXT, turn INTEGER, step TEXT, attempt INTEGER, request TEXT NOT NULL, answer BLOB NOT NULL,
+    dialogue_id TEXT, branch TEXT, turn INTEGER, step TEXT, attempt INTEGER, request TEXT NOT NULL, answer BLOB NOT
+    NULL,
     PRIMARY KEY (dialogue_id, branch, turn, step, attempt)
 ) WITHOUT ROWID;
 """
@@ -40,7 +44,9 @@ class Answer(NamedTuple):
 
 
 class Journal:
-    """`with Journal(folder, name, fingerprint) as journal`: writes `<folder>/<name>.sqlite`, reads every file of the folder."""
+    """`with Journal(folder, name, fingerprint) as journal`: writes `<folder>/<name>.sqlite`, reads every file of the
+    folder.
+    """
 
     def __init__(self, folder: Path, name: str, fingerprint: str):
         self._folder = folder
@@ -120,8 +126,8 @@ def _check(connection: sqlite3.Connection, path: Path, fingerprint: str) -> None
     (found,) = connection.execute("SELECT value FROM about WHERE name = 'generation_fingerprint'").fetchone()
     if found != fingerprint:
         raise RunError(
-            f"{path}: journal of generation {found[:12]}, this recipe is {fingerprint[:12]}: what decides its texts (families, speakers, "
-            "models, sampling or seed) has changed; give another --out, or restore the recipe"
+            f"{path}: journal of generation {found[:12]}, this recipe is {fingerprint[:12]}: what decides its texts "
+            "(families, speakers, models, sampling or seed) has changed; give another --out, or restore the recipe"
         )
 
 

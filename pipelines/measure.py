@@ -1,4 +1,5 @@
-"""What is reported of the published dialogues: fresh classifiers on the test split, label marginals, rewards, policies side by side.
+"""What is reported of the published dialogues: fresh classifiers on the test split, label marginals, rewards, policies
+side by side.
 
 Nothing here is used to select. The unit of every interval is the group.
 """

@@ -1,6 +1,7 @@
 """The local pool: worker processes, each given a job as a file, watched through their stdout.
 
-A worker that is killed is started again: its journal makes that cheap. Whatever replaces this pool (Dask, Ray) gives the same jobs to
+A worker that is killed is started again: its journal makes that cheap. Whatever replaces this pool (Dask, Ray) gives
+the same jobs to
 `pipelines.worker.work` and gets the same paths back.
 """
 
@@ -104,7 +105,9 @@ def play_all(
     should_stop: Callable[[Counts], bool],
     check: Callable[[], None] = lambda: None,
 ) -> Counts:
-    """Runs every job to its end, or until `should_stop`; `check` raises when a server of ours died. Returns the last counts."""
+    """Runs every job to its end, or until `should_stop`; `check` raises when a server of ours died. Returns the last
+    counts.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     events: queue.Queue[tuple[_Worker, Mapping[str, Any] | None]] = queue.Queue()
     workers: list[_Worker] = []

@@ -1,4 +1,6 @@
-"""A run without Prefect: prepare, serve, play in rounds, select, publish. The flow in `dataset.py` makes each step a task."""
+"""A run without Prefect: prepare, serve, play in rounds, select, publish. The flow in `dataset.py` makes each step a
+task.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -123,7 +125,9 @@ def build(
     watch: Watch,
     step: Callable[[str, Callable[[], None]], None] = call,
 ) -> Result:
-    """The whole run. `step(name, do)` takes one coarse step; every step is idempotent and finds its input in the run directory."""
+    """The whole run. `step(name, do)` takes one coarse step; every step is idempotent and finds its input in the run
+    directory.
+    """
     clock = Clock()
     with ExitStack() as stack:
         stack.enter_context(run.lock())
@@ -145,7 +149,9 @@ def build(
 
 
 def prepare(recipe: Recipe, run: RunDir, resume: Resume, progress: Progress, clock: Clock) -> State:
-    """References, fitted latents, and whether what lies in the directory may be continued. Raises RunError, DataError."""
+    """References, fitted latents, and whether what lies in the directory may be continued. Raises RunError,
+    DataError.
+    """
     references = {e.name: _reference(e.reference, progress) for e in recipe.families}
     if resume == "always" and not run.started:
         raise RunError(f"{run}: nothing to resume there; leave --resume out to start a run")
@@ -162,8 +168,9 @@ def prepare(recipe: Recipe, run: RunDir, resume: Resume, progress: Progress, clo
         before = generation_fingerprint(run.read_config())
         if before != fingerprint:
             raise RunError(
-                f"{run}: holds a run of generation {before[:12]}, this recipe is {fingerprint[:12]}: families, speakers, models, "
-                "sampling or seed differ; give another --out, or restore the recipe (config.resolved.yaml has the one that was run)"
+                f"{run}: holds a run of generation {before[:12]}, this recipe is {fingerprint[:12]}: families, "
+                "speakers, models, sampling or seed differ; give another --out, or restore the recipe "
+                "(config.resolved.yaml has the one that was run)"
             )
     run.write_config(fitted)
     return State(fitted, run, fingerprint, references, clock)

@@ -6,7 +6,7 @@ from schemas.scenario import Scenario
 
 
 def group(entry: FamilyEntry, index: int, seed: int, fingerprint: str) -> list[Scenario]:
-    """The siblings of one case: the same scenario, latents and seeds under each policy. `fingerprint`: of generation."""
+    """The siblings of a case: the same scenario, latents and seeds under each policy. `fingerprint`: of generation."""
     case = entry.family.sample(rng(seed, entry.name, index))
     group_id = stable_hash(fingerprint, entry.name, index)
     return [

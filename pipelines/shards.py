@@ -1,4 +1,6 @@
-"""Shards: the unit of commit and restart, never of concurrency. A shard is a range of one family's groups in one round."""
+"""Shards: the unit of commit and restart, never of concurrency. A shard is a range of one family's groups in one
+round.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Single verbs on any Parquet of dialogues, ours or a corpus: judge, match, score, export, report, view. No Prefect, no run directory."""
+"""Single verbs on any Parquet of dialogues, ours or a corpus: judge, match, score, export, report, view. No Prefect,
+no run directory.
+"""
 
 import asyncio
 import sys
@@ -9,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from outputs.view import view
 from rich.console import Console
 
 from discriminators.crossfit import CrossFit, Sample, cross_fit
@@ -21,6 +22,7 @@ from outputs.export import export
 from outputs.manifest import FunnelStep, Manifest
 from outputs.report import write_report
 from outputs.store import part_writer
+from outputs.view import view
 from pipelines import measure
 from pipelines import recipe as recipes
 from pipelines.recipe_stages import build
@@ -51,7 +53,9 @@ def judge(path: Path, out: Path, reference: str | None) -> int:
 
 @contextmanager
 def _scorer(path: Path, filters: Sequence[Filter], reference: str | None) -> Generator[CrossFit | None]:
-    """Discriminators fitted on the valid dialogues of the file and the reference's fit split; None without a reference."""
+    """Discriminators fitted on the valid dialogues of the file and the reference's fit split; None without a
+    reference.
+    """
     if reference is None:
         yield None
         return

@@ -1,6 +1,8 @@
-"""A worker: one event loop that plays dialogues from as many open shards as its limit needs, judges them, rewards them, and commits shards.
+"""A worker: one event loop that plays dialogues from as many open shards as its limit needs, judges them, rewards them,
+and commits shards.
 
-`python -m pipelines.worker JOB.json` prints one JSON line an event; `stop` on stdin ends it after the calls in flight are dropped (what was
+`python -m pipelines.worker JOB.json` prints one JSON line an event; `stop` on stdin ends it after the calls in flight
+are dropped (what was
 answered is journalled), the end of stdin ends it at once. It imports no Prefect, torch, scikit-learn or datasets.
 """
 

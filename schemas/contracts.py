@@ -1,4 +1,6 @@
-"""The verbs. A family, speaker, filter, discriminator, selector or reward is one frozen class with one of these; services are protocols, built by `pipelines.services`."""
+"""The verbs. A family, speaker, filter, discriminator, selector or reward is one frozen class with one of these;
+services are protocols, built by `pipelines.services`.
+"""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +19,9 @@ from schemas.stage import Stage
 
 
 class ChatModel(Protocol):
-    """One role's model. Raises a ServerError kind when the server cannot be used, a ContentError kind when this answer cannot."""
+    """One role's model. Raises a ServerError kind when the server cannot be used, a ContentError kind when this
+    answer cannot.
+    """
 
     async def ask(self, request: ChatRequest) -> ChatReply: ...
 
@@ -53,7 +57,9 @@ class Family(Stage):
         return cls.__module__.rsplit(".", 1)[-1]
 
     def fitted(self, reference: Iterable[Dialogue]) -> Self:
-        """This family with its latent distributions fitted to real dialogues (the fit split). Default: nothing to fit."""
+        """This family with its latent distributions fitted to real dialogues (the fit split). Default: nothing to
+        fit.
+        """
         return self
 
     @abstractmethod
@@ -65,7 +71,9 @@ class Family(Stage):
         """Who acts now and with which intent, from scenario and turns alone. The same role may act twice."""
 
     async def observe(self, scenario: Scenario, turns: Sequence[Turn], turn: Turn, services: Services) -> Turn:
-        """`turn` with the labels that need more than its speaker knows (a verifier's result, facts asked). Default: as it is."""
+        """`turn` with the labels that need more than its speaker knows (a verifier's result, facts asked). Default:
+        as it is.
+        """
         return turn
 
     def outcome(self, scenario: Scenario, turns: Sequence[Turn], ending: Ending) -> dict[str, Any]:
@@ -78,7 +86,9 @@ class Speaker(Stage):
 
     @abstractmethod
     async def speak(self, view: View, turns: Sequence[Turn], move: Move, seed: int, services: Services) -> Turn:
-        """The next turn as `view.role`. `seed`: of the scenario, shared by siblings. Raises ContentError after its last attempt."""
+        """The next turn as `view.role`. `seed`: of the scenario, shared by siblings. Raises ContentError after its
+        last attempt.
+        """
 
 
 class Filter(Stage):
@@ -115,7 +125,9 @@ class Selector(Stage):
 
     @abstractmethod
     def sketch(self, judged: Judged) -> dict[str, Any]:
-        """What `select` needs of one dialogue: small Arrow-able values, no text. The caller adds `dialogue_id` and `group_id`."""
+        """What `select` needs of one dialogue: small Arrow-able values, no text. The caller adds `dialogue_id` and
+        `group_id`.
+        """
 
     @abstractmethod
     def select(

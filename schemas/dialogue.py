@@ -1,4 +1,6 @@
-"""A dialogue: its turns, and why it ended. The prefix is the state: whatever a simulation knows is a fold over scenario and turns."""
+"""A dialogue: its turns, and why it ended. The prefix is the state: whatever a simulation knows is a fold over
+scenario and turns.
+"""
 
 from typing import Any, Literal
 
@@ -23,7 +25,8 @@ class Move(Value):
     verbatim: str | None = None
     """The program already has the words (a problem's text): said as they stand, no model is asked."""
     fallback: str | None = None
-    """What a simulated partner says, in the program's words, when its model finds none that pass; a learner has none."""
+    """What a simulated partner says, in the program's words, when its model finds none that pass; a learner has none.
+    """
     labels: dict[str, Any] = Field(default_factory=dict)
     """Labels the program knows before the words exist (topic, topic_shift, bridge)."""
 

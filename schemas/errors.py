@@ -9,12 +9,13 @@
     │   ├── Unreachable                      no connection, or it died while answering and did not come back
     │   ├── Refused                          401, 403, 404, or a 400 that no retry mends
     │   └── NoStructuredOutput               the server answers a JSON-schema request with something else
-    ├── ContentError                      -  one answer is unusable; retried with a new attempt, then the dialogue ends as a fault
+    ├── ContentError                      -  one answer is unusable; asked again, then the dialogue ends as a fault
     │   ├── ContextOverflow                  the prompt does not fit the model's context
     │   └── InvalidOutput                    an answer that fails its schema or its checks
     └── StorageError                      5  disk full, read-only, permission
 
-Infrastructure faults (ServerError), content faults (ContentError) and waiting are three different things; waiting is never an error.
+Infrastructure faults (ServerError), content faults (ContentError) and waiting are three different things; waiting is
+never an error.
 """
 
 from collections.abc import Iterable

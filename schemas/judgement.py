@@ -39,7 +39,9 @@ class RewardValue(Value):
 
 
 class Realism(Value):
-    """How discriminators scored a dialogue's partner side: log-odds of being real (natural log), clipped, out of fold."""
+    """How discriminators scored a dialogue's partner side: log-odds of being real (natural log), clipped, out of
+    fold.
+    """
 
     scores: dict[str, float] = Field(default_factory=dict)
     """By discriminator name."""

@@ -101,7 +101,9 @@ class Scenario(Value):
     session_latents: dict[str, Any] = Field(default_factory=dict)
     verifier: Verifier | None = None
     plan: dict[str, Any] = Field(default_factory=dict)
-    """What the family's program drew for this case (a topic path, gaps, budgets); JSON-able; never shown whole to a speaker."""
+    """What the family's program drew for this case (a topic path, gaps, budgets); JSON-able; never shown whole to a
+    speaker.
+    """
     max_turns: int = 8
     index: int = 0
     scenario_id: str = ""

@@ -1,6 +1,7 @@
 """The dialogue table, version 1: one Arrow schema, declared here, never inferred. One row a dialogue.
 
-Free-form parts (`session_latents`, `views`, `plan`, `outcome`, labels, parts) are JSON strings with sorted keys, so equal data is equal bytes.
+Free-form parts (`session_latents`, `views`, `plan`, `outcome`, labels, parts) are JSON strings with sorted keys, so
+equal data is equal bytes.
 A candidate or rollout is a row of the same schema with an `origin`, under `branches/`.
 """
 
@@ -148,7 +149,9 @@ def _turn(row: dict[str, Any]) -> Turn:
 
 
 def messages(dialogue: Dialogue) -> list[dict[str, str]]:
-    """The public conversation as trainers want it: learner = assistant, everybody else = user; silences and events carry no message."""
+    """The public conversation as trainers want it: learner = assistant, everybody else = user; silences and events
+    carry no message.
+    """
     role = {dialogue.learner: "assistant"}
     return [
         {"role": role.get(t.role, "user"), "content": t.text}

@@ -6,7 +6,16 @@ from typing import Any
 
 from scripted_replies import digest, instance, schema_of, sentences
 
-_REACTIONS = ("Oh nice.", "I see.", "Good to hear.", "Fair enough.", "That is lovely.", "Interesting.", "Well done.", "Cosy.")
+_REACTIONS = (
+    "Oh nice.",
+    "I see.",
+    "Good to hear.",
+    "Fair enough.",
+    "That is lovely.",
+    "Interesting.",
+    "Well done.",
+    "Cosy.",
+)
 
 
 def obey(body: dict[str, Any]) -> str | dict[str, Any]:
@@ -43,8 +52,14 @@ _MOVES = (
     (r"say it is (?:still )?not right; hint: (.*)", lambda m, r: f"Not quite, number {r.randint(1, 999)}. {m[1]}"),
     (r"say it is right", lambda m, r: f"Yes, that's right, number {r.randint(1, 999)}!"),
     (r"tell: (.*)", lambda m, r: f"Sure. {m[1]}"),
-    (r"react, then say goodbye", lambda m, r: f"{_react(r)} Goodbye, it was {r.choice(('good', 'fun', 'kind'))} to talk."),
-    (r"ask one question about it", lambda m, r: f"{_react(r)} Why do you {r.choice(('like', 'say', 'do', 'think'))} that?"),
+    (
+        r"react, then say goodbye",
+        lambda m, r: f"{_react(r)} Goodbye, it was {r.choice(('good', 'fun', 'kind'))} to talk.",
+    ),
+    (
+        r"ask one question about it",
+        lambda m, r: f"{_react(r)} Why do you {r.choice(('like', 'say', 'do', 'think'))} that?",
+    ),
     (r"say you have to go now", lambda m, r: f"gotta run, bye {r.choice(('now', 'then', 'for today'))}"),
     (r"say bye", lambda m, r: f"bye {r.choice(('then', 'robin', 'for now'))}"),
     (r"^ask: (.*)", lambda m, r: f"{r.choice(('so', 'and', 'hm'))} {m[1]}"),

@@ -1,8 +1,8 @@
-"""Open conversation in which the assistant leads: it opens topics, hands over from one to the next by a bridge, offers things unasked,
-and closes (methods §6, §13). In a quarter of the scenarios leading is unwelcome, and the assistant has to notice.
+"""Open conversation in which the assistant leads: it opens topics, hands over from one to the next by a bridge, offers
+things unasked, and closes (methods §6, §13). In a quarter of the scenarios leading is unwelcome, and the assistant has to notice.
 
-The user's side is drawn from transitions fitted on real chat (`generators.latents.cues`); what a user may tell are facts, which come out
-when asked or when an intent volunteers them.
+The user's side is drawn from transitions fitted on real chat (`generators.latents.cues`);
+what a user may tell are facts, which come out when asked or when an intent volunteers them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -119,7 +119,9 @@ class Conversation(Family):
         return Ending(reason="max_turns") if len(turns) >= scenario.max_turns else None
 
     def _texts_again(self, scenario: Scenario, turns: Sequence[Turn]) -> bool:
-        """Double texting: at most once a dialogue, with something left to tell, and never where it would crowd out the assistant."""
+        """Double texting: at most once a dialogue, with something left to tell, and never where it would crowd out
+        the assistant.
+        """
         before = any(a.role == b.role for a, b in pairwise(turns))
         if before or not 1 < len(turns) <= scenario.max_turns - 4 or turns[-1].intent_requested in ("ask", "decline"):
             return False

@@ -1,7 +1,9 @@
-"""Social meta-learning (methods §2): the teacher privately holds what the problem leaves out, and its solution; the student has to draw it
+"""Social meta-learning (methods §2): the teacher privately holds what the problem leaves out, and its solution; the
+student has to draw it
 out by asking. About a quarter of the problems can be solved without asking.
 
-The student is the learner. Policies: `proactive` asks for what is visibly missing, then answers; `reactive` answers at once and asks
+The student is the learner. Policies: `proactive` asks for what is visibly missing, then answers; `reactive` answers at
+once and asks
 only after it was told that it is wrong.
 """
 

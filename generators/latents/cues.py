@@ -25,7 +25,8 @@ Intent = Literal["answer", "answer_short", "answer_ask", "ask", "share", "react"
 INTENTS: tuple[Intent, ...] = ("answer", "answer_short", "answer_ask", "ask", "share", "react", "decline", "bye")
 
 _BYE = re.compile(
-    r"\b(bye|goodbye|see (ya|you)|ttyl|gtg|got to go|gotta go|talk (to you )?later|good night|nice (talking|chatting))\b",
+    r"\b(bye|goodbye|see (ya|you)|ttyl|gtg|got to go|gotta go|talk (to you )?later|good night"
+    r"|nice (talking|chatting))\b",
     re.I,
 )
 _DECLINE = re.compile(r"^\W*(no|nah|nope|not really|eh|i don't|i dont|i'd rather|i would rather|maybe not)\b", re.I)
@@ -49,7 +50,9 @@ def intent(text: str, after_question: bool) -> Intent:
 
 
 class TurnIntents(Value):
-    """P(intent | previous intent of the same side, whether the other side just asked) and what else is fitted of a partner's turns."""
+    """P(intent | previous intent of the same side, whether the other side just asked) and what else is fitted of a
+    partner's turns.
+    """
 
     transitions: dict[str, dict[str, float]]
     """`<previous intent or start>|<asked or told>` -> intent -> probability."""
@@ -71,7 +74,9 @@ class TurnIntents(Value):
 
 
 def fit_turn_intents(dialogues: Iterable[Dialogue], alpha: float = 1.0) -> TurnIntents:
-    """Counts with add-alpha smoothing (methods §1); both sides of a symmetric chat are people, but only the partner's is counted."""
+    """Counts with add-alpha smoothing (methods §1); both sides of a symmetric chat are people, but only the partner's
+    is counted.
+    """
     counts: dict[str, Counter[str]] = {f"{p}|{a}": Counter() for p in ("start", *INTENTS) for a in ("asked", "told")}
     lengths: list[int] = []
     lower = stops = doubles = n = 0

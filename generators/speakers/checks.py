@@ -1,4 +1,6 @@
-"""What a message must be before it is believed: checks by code. Each raises InvalidOutput with the reason the funnel will show."""
+"""What a message must be before it is believed: checks by code. Each raises InvalidOutput with the reason the funnel
+will show.
+"""
 
 import re
 from collections.abc import Sequence
@@ -97,7 +99,9 @@ _STOP = frozenset(
 
 
 def tidy(text: str, cut_short: bool) -> str:
-    """One message, as typed: first line, no wrapping quotes, no bracket notes; a message cut by the token limit loses its last, unfinished sentence."""
+    """One message, as typed: first line, no wrapping quotes, no bracket notes; a message cut by the token limit loses
+    its last, unfinished sentence.
+    """
     line = next((part.strip() for part in text.strip().splitlines() if part.strip()), "")
     line = re.sub(r"\s*\[[^\]]*\]?\s*", " ", line).strip().strip('"“”').strip()
     if cut_short:
@@ -123,7 +127,9 @@ def check_message(text: str, role: str, turns: Sequence[Turn], learner_like: boo
 
 
 def _repeats(new: list[str], old: list[str]) -> bool:
-    """Nearly the same words; short acknowledgements may recur unless they are the very same and longer than two words."""
+    """Nearly the same words; short acknowledgements may recur unless they are the very same and longer than two
+    words.
+    """
     if len(new) <= 2:
         return False
     if new == old:
@@ -157,7 +163,9 @@ def coverage(text: str, content: str) -> float:
 
 
 def parroted(text: str, turns: Sequence[Turn]) -> None:
-    """Raises InvalidOutput when a message says back what the other side has just told; what answers a question may repeat it."""
+    """Raises InvalidOutput when a message says back what the other side has just told; what answers a question may
+    repeat it.
+    """
     last = turns[-1].text if turns else None
     if last is None or "?" in last or len(content_words(last)) < 3:
         return

@@ -1,6 +1,7 @@
 """A speaker that puts the program's move into words with one model call, and checks the words.
 
-Prompt order: who you are and demonstrations (static, so every server prefix-caches them), the history, and last this turn's one
+Prompt order: who you are and demonstrations (static, so every server prefix-caches them), the history, and last this
+turn's one
 instruction, in brackets behind the other side's message.
 """
 
@@ -106,7 +107,9 @@ class PromptedSpeaker(Speaker):
 
     @abstractmethod
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
-        """The turn with what its words show (facts asked, disclosed, volunteered); raises InvalidOutput when they do not do what the move asked."""
+        """The turn with what its words show (facts asked, disclosed, volunteered); raises InvalidOutput when they do
+        not do what the move asked.
+        """
 
     def _turn(self, view: View, move: Move, text: str, **known: Any) -> Turn:
         return Turn(

@@ -14,7 +14,9 @@ from schemas.scenario import View
 
 
 class Student(PromptedSpeaker):
-    """Asks in one sentence; answers as `{say, answer}` under a schema, so that the answer never has to be parsed out of prose."""
+    """Asks in one sentence; answers as `{say, answer}` under a schema, so that the answer never has to be parsed out
+    of prose.
+    """
 
     system: str = (
         "{brief} You text with your tutor about a problem. Text one short sentence: what the note in brackets says."

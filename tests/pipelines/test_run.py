@@ -137,7 +137,9 @@ def test_realism_and_matching_are_the_same_with_one_worker_or_two(tmp_path: Path
     auc = [m for m in manifest.realism if "AUC" in m.group]
     assert auc and all(m.value is not None and m.floor_value is not None for m in auc)
     rows = pq.read_table(sorted((tmp_path / "a" / "data").glob("*.parquet"))[0]).to_pylist()
-    assert {r["selection"]["reason"] for r in rows} == {"ok"} and all(r["realism"]["combined"] is not None for r in rows)
+    assert {r["selection"]["reason"] for r in rows} == {"ok"} and all(
+        r["realism"]["combined"] is not None for r in rows
+    )
 
 
 def _reference(folder: Path, server: ScriptedProcess) -> Path:
@@ -198,7 +200,9 @@ def test_each_dialogue_comes_back_from_its_row(tmp_path: Path, server: ScriptedP
 
 
 @pytest.mark.parametrize("target", [1, 2, 12])
-def test_datasets_loads_a_run_of_any_size(tmp_path: Path, server: ScriptedProcess, target: int, monkeypatch: Any) -> None:
+def test_datasets_loads_a_run_of_any_size(
+    tmp_path: Path, server: ScriptedProcess, target: int, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     policies = ["proactive"] if target == 1 else ["reactive", "proactive"]
     families = [{"use": "generators.families.tutoring.Tutoring", "policies": policies}]
