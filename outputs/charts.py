@@ -117,13 +117,18 @@ def realism_panels(measures: Sequence[Measure]) -> list[RealismPanel]:
             RealismPanel(
                 group,
                 axis,
-                [
-                    (m, span(axis, m.value, m.low, m.high), span(axis, m.floor_value, m.floor_low, m.floor_high))
-                    for m in rows
-                ],
+                [(m, span(axis, m.value, m.low, m.high), floor_span(axis, m)) for m in rows],
             )
         )
     return panels
+
+
+def floor_span(axis: Axis, measure: Measure) -> Span | None:
+    """Real against real; where only its upper bound is known, everything up to it."""
+    if measure.floor_value is None and measure.floor_high is not None:
+        bound = axis.at(measure.floor_high)
+        return Span(bound, 0.0 if measure.floor_low is None else axis.at(measure.floor_low), bound)
+    return span(axis, measure.floor_value, measure.floor_low, measure.floor_high)
 
 
 @dataclass(frozen=True, slots=True)

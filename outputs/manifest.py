@@ -46,6 +46,7 @@ class Measure(Value):
     """The same measure between two disjoint sets of real dialogues of equal size."""
     floor_low: float | None = None
     floor_high: float | None = None
+    """Without a `floor_value`: an upper bound of real against real (a 95th percentile)."""
     note: str = ""
     """What it means; for a missing value why it is missing (`no_reference`)."""
 

@@ -102,7 +102,7 @@ class DialogueBrowser(App[None]):
 
     TITLE = "overture"
     CSS = """
-    #dialogues { width: 34; border-right: solid $surface-lighten-2; }
+    #dialogues { width: 34; height: 100%; }
     #page { padding: 1 2; }
     #search { display: none; dock: bottom; }
     #search.open { display: block; }

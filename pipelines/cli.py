@@ -8,13 +8,16 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
 
-from pipelines.environment import quiet
+from pipelines.environment import own_prefect, quiet
 from schemas.errors import EXIT_INTERRUPTED, OvertureError, StorageError
+
+if TYPE_CHECKING:
+    from pipelines.commands import Order
 
 app = typer.Typer(
     name="overture",
@@ -57,7 +60,7 @@ def run(
     """Build the dataset of a recipe; continues what an interrupted run has left."""
     from pipelines import commands
 
-    return commands.run(recipe, out, _sets(set_, limit, seed), resume)
+    return _scheduled(commands.order(recipe, out, _sets(set_, limit, seed), resume))
 
 
 @app.command(epilog="Example: overture resume runs/quickstart")
@@ -65,7 +68,7 @@ def resume(run_dir: RunPath) -> int:
     """Continue a run from its directory alone."""
     from pipelines import commands
 
-    return commands.resume(run_dir)
+    return _scheduled(commands.order_again(run_dir))
 
 
 @app.command(epilog="Example: overture validate recipes/*.yaml")
@@ -163,6 +166,13 @@ def view(path: Dialogues) -> int:
     from pipelines import verbs
 
     return verbs.browse(path)
+
+
+def _scheduled(order: "Order") -> int:
+    own_prefect(order.run.path)
+    from pipelines import scheduled
+
+    return scheduled.run(order)
 
 
 def _sets(given: list[str] | None, limit: int | None, seed: int | None) -> list[str]:

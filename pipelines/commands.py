@@ -1,65 +1,52 @@
-"""Commands that start servers and play: run, resume, validate, check, preview, generate."""
+"""Commands that work without Prefect: validate, check, preview, generate; and what `run` and `resume` are asked for."""
 
 import asyncio
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import NamedTuple, cast, get_args
 
 from rich.console import Console
 
 from inference.client import Connections, probe_structured_output
-from outputs.manifest import read_manifest
 from outputs.store import read_records
 from outputs.view import render_dialogue
-from pipelines import environment
 from pipelines import run as steps
-from pipelines.display import Display, summary
+from pipelines.display import Display
 from pipelines.engines import Engines, engines
 from pipelines.recipe import Recipe, load
-from pipelines.recipe_models import LlamaCpp
 from pipelines.rundir import Plan, Resume, RunDir
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
-from schemas.errors import EXIT_SHORT, InputError, RecipeError, did_you_mean
+from schemas.errors import InputError, RecipeError, did_you_mean
 
 OUT = Console()
 
 
-def run(recipe: Path, out: Path | None, sets: Sequence[str], resume: str) -> int:
+class Order(NamedTuple):
+    """A run as it was asked for, checked."""
+
+    wanted: Recipe
+    recipe: Path
+    """Where `wanted` was read."""
+    sets: tuple[str, ...]
+    run: RunDir
+    resume: Resume
+
+
+def order(recipe: Path, out: Path | None, sets: Sequence[str], resume: str) -> Order:
     if resume not in get_args(Resume):
         raise InputError(f"--resume: '{resume}' is no choice{did_you_mean(resume, get_args(Resume))}")
     wanted = load(recipe, sets)
     run_dir = RunDir(out or Path("runs") / wanted.name)
     run_dir.prepare()
-    return _flow(wanted, recipe, run_dir, sets, cast(Resume, resume))
+    return Order(wanted, recipe, tuple(sets), run_dir, cast(Resume, resume))
 
 
-def resume(path: Path) -> int:
+def order_again(path: Path) -> Order:
+    """From a run directory alone."""
     run_dir = RunDir(path)
-    wanted = run_dir.read_config()
-    return _flow(wanted, run_dir.config, run_dir, (), "always")
-
-
-def _flow(wanted: Recipe, recipe: Path, run_dir: RunDir, sets: Sequence[str], resume: Resume) -> int:
-    environment.own_prefect(run_dir.path)
-    from pipelines.dataset import build_dataset  # after PREFECT_HOME is set: Prefect reads it when imported
-
-    flags = "".join(f" --set {s}" for s in sets)
-    command = f"overture run {recipe}{flags} --out {run_dir.path}"
-    result: dict[str, Any] = build_dataset(str(recipe), list(sets), str(run_dir.path), resume, command)
-    manifest = read_manifest(run_dir.manifest)
-    if result.get("already"):
-        OUT.print(
-            f"{run_dir}: finished already, {manifest.accepted} dialogues; raise the target to extend it",
-            highlight=False,
-        )
-        return 0
-    slots = (
-        sum(m.slots for m in wanted.models.values() if isinstance(m, LlamaCpp)) or wanted.concurrency * wanted.workers
-    )
-    summary(run_dir, manifest, {**result["usage"], "wall_s": result["play_s"]}, slots, OUT)
-    return 0 if manifest.status == "complete" else EXIT_SHORT
+    return Order(run_dir.read_config(), run_dir.config, (), run_dir, "always")
 
 
 def validate(recipes: Sequence[Path], sets: Sequence[str]) -> int:
@@ -80,10 +67,13 @@ def validate(recipes: Sequence[Path], sets: Sequence[str]) -> int:
 
 def check(recipe: Path, sets: Sequence[str]) -> int:
     wanted = load(recipe, sets)
-    with tempfile.TemporaryDirectory() as logs, Display(wanted, OUT) as display:
-        with engines(wanted, Path(logs), display.fetching) as servers:
-            for line in asyncio.run(_asked(servers)):
-                display.say(f"✓ {line}")
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        Display(wanted, OUT) as display,
+        engines(wanted, Path(logs), display.fetching) as servers,
+    ):
+        for line in asyncio.run(_asked(servers)):
+            display.say(f"✓ {line}")
     return 0
 
 

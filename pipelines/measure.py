@@ -1,7 +1,5 @@
-"""What is reported of the published dialogues: fresh classifiers on the test split, label marginals, rewards, policies
-side by side.
-
-Nothing here is used to select. The unit of every interval is the group.
+"""What is reported of the published dialogues: fresh classifiers on the test split, label marginals, rewards, and
+policies side by side. Nothing here is used to select. The unit of every interval is the group.
 """
 
 from collections import Counter, defaultdict
@@ -171,9 +169,7 @@ def reward_summaries(family: str, found: Gathered, seed: int) -> list[RewardSumm
                 n=len(values),
                 edges=tuple(float(e) for e in edges),
                 counts=tuple(int(c) for c in counts),
-                none_reasons=dict(sorted(found.missing[name, policy].items()))
-                if (name, policy) in found.missing
-                else {},
+                none_reasons=dict(sorted(found.missing.get((name, policy), Counter[str]()).items())),
             )
         )
     return summaries

@@ -14,8 +14,9 @@ LEAST_KEPT = 0.2
 def next_plan(
     recipe: Recipe, number: int, accepted: Mapping[str, int], made: Mapping[str, int], played: Mapping[str, int]
 ) -> Plan | None:
-    """None when nothing is wanted or the budget of dialogues is spent. `played`: group indices used so far, by
-    family.
+    """None when nothing is wanted or the budget of dialogues is spent.
+
+    By family: `accepted` and `made` dialogues, `played` group indices.
     """
     groups: dict[str, tuple[int, int]] = {}
     wanted = recipe.quotas()

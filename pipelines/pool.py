@@ -1,8 +1,7 @@
 """The local pool: worker processes, each given a job as a file, watched through their stdout.
 
 A worker that is killed is started again: its journal makes that cheap. Whatever replaces this pool (Dask, Ray) gives
-the same jobs to
-`pipelines.worker.work` and gets the same paths back.
+the same jobs to `pipelines.worker.work` and gets the same paths back.
 """
 
 import queue
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -75,23 +75,30 @@ class _Worker:
     def _read(self, stdout: IO[bytes]) -> None:
         with stdout:
             for line in stdout:
-                self._events.put((self, orjson.loads(line)))
+                if line.endswith(b"\n"):  # a kill may cut the last one
+                    self._events.put((self, orjson.loads(line)))
         self._events.put((self, None))
 
     def stop(self) -> None:
         """Asks it to commit what it has and leave."""
-        if self.process.stdin is not None and not self.process.stdin.closed:
-            try:
-                self.process.stdin.write(b"stop\n")
-                self.process.stdin.flush()
-            except BrokenPipeError:
-                pass
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # it is gone already
+            self.process.stdin.write(b"stop\n")
+            self.process.stdin.flush()
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-        if self.process.stdin is not None:
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
             self.process.stdin.close()
+
+    def restart(self) -> None:
+        self.kill()
+        self.restarts += 1
+        self.before.append(self.latest)
+        self.latest = {}
+        self.start()
 
     def log_tail(self) -> str:
         lines = self._log_path.read_text(errors="replace").splitlines() if self._log_path.exists() else []
@@ -105,8 +112,10 @@ def play_all(
     should_stop: Callable[[Counts], bool],
     check: Callable[[], None] = lambda: None,
 ) -> Counts:
-    """Runs every job to its end, or until `should_stop`; `check` raises when a server of ours died. Returns the last
-    counts.
+    """Runs every job to its end, or until `should_stop`; the last counts.
+
+    `check` raises when a server of ours died. Raises what ended a worker: ServerError and StorageError kinds, or
+    OvertureError for a bug.
     """
     folder.mkdir(parents=True, exist_ok=True)
     events: queue.Queue[tuple[_Worker, Mapping[str, Any] | None]] = queue.Queue()
@@ -120,7 +129,7 @@ def play_all(
             except queue.Empty:
                 check()
             else:
-                _note(worker, event)
+                _note(worker, event, stopping)
             counts = _counts(workers)
             on_counts(counts)
             if not stopping and should_stop(counts):
@@ -133,23 +142,20 @@ def play_all(
             worker.kill()
 
 
-def _note(worker: _Worker, event: Mapping[str, Any] | None) -> None:
+def _note(worker: _Worker, event: Mapping[str, Any] | None, stopping: bool) -> None:
     if event is not None:
         if "error" in event:
             worker.error = event["error"]
         worker.latest = {**worker.latest, **event}
         return
     code = worker.process.wait()
-    if code == 0:
+    if code == 0 or (code < 0 and stopping):
         worker.ended = True
     elif worker.error is not None and worker.error["ours"]:
         kind: type[OvertureError] = getattr(errors, worker.error["kind"], OvertureError)
         raise kind(worker.error["message"])
-    elif worker.error is None and worker.restarts < RESTARTS:
-        worker.restarts += 1
-        worker.before.append(worker.latest)
-        worker.latest = {}
-        worker.start()
+    elif code < 0 and worker.restarts < RESTARTS:
+        worker.restart()
     else:
         raise OvertureError(f"worker {worker.job.name} ended with code {code}:\n{worker.log_tail()}")
 

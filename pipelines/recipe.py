@@ -36,7 +36,11 @@ DEFAULT_FILTERS = (
     "filters.private_leak.PrivateLeak",
 )
 DEFAULT_SELECTORS = ("filters.near_duplicate.NearDuplicate", "filters.distribution_match.DistributionMatch")
-DEFAULT_DISCRIMINATORS = ("discriminators.ngram.NgramLogistic", "discriminators.embedding.EmbeddingLogistic")
+DEFAULT_DISCRIMINATORS = (
+    "discriminators.ngram.NgramLogistic",
+    "discriminators.embedding.EmbeddingLogistic",
+    "discriminators.head_logistic.HeadLogistic",
+)
 DEFAULT_REWARDS = (
     "rewards.success.Success",
     "rewards.turns_to_success.TurnsToSuccess",

@@ -78,7 +78,10 @@ class DialogueCalls:
 
 @dataclass(frozen=True, slots=True)
 class JournalledChat:
-    """A role's ChatModel whose answers, unusable ones included, are asked for once."""
+    """A role's ChatModel whose answers, unusable ones included, are asked for once.
+
+    Raises ContextOverflow or InvalidOutput for an unusable one, be it new or journalled.
+    """
 
     role: str
     model: HttpChatModel
@@ -117,6 +120,8 @@ class JournalledEmbedder:
     calls: DialogueCalls
 
     async def embed(self, texts: Sequence[str]) -> np.ndarray:
+        if not texts:
+            return await self.model.embed(texts)
         hashed = stable_hash(self.name, list(texts))
         place = Place("", -1, f"embed/{hashed[:16]}", 0)
         known = self.calls.recall(place, hashed)
@@ -137,9 +142,6 @@ def services_of(
     return Services(chat=chat, embed=JournalledEmbedder(connections.embedder(embedder), embedder.model, calls))
 
 
-_FAULTS: dict[str, type[ContentError]] = {"InvalidOutput": InvalidOutput, "ContextOverflow": ContextOverflow}
-
-
 def _encoded_fault(fault: ContentError) -> bytes:
     return orjson.dumps({"fault": type(fault).__name__, "message": str(fault), "reason": fault.reason})
 
@@ -150,4 +152,4 @@ def _decoded(answer: bytes) -> ChatReply:
         return ChatReply(**data)
     if data["fault"] == "ContextOverflow":
         raise ContextOverflow(data["message"])
-    raise _FAULTS.get(data["fault"], ContentError)(data["message"], data["reason"])
+    raise InvalidOutput(data["message"], data["reason"])

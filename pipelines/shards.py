@@ -1,6 +1,4 @@
-"""Shards: the unit of commit and restart, never of concurrency. A shard is a range of one family's groups in one
-round.
-"""
+"""Shards: the unit of commit and restart, never of concurrency. One is a range of a family's groups in a round."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,9 +46,3 @@ def commit(shard: Shard, folder: Path, records: Iterable[Record], finished: bool
     if finished:
         shard.partial_path(folder).unlink(missing_ok=True)
     return path
-
-
-def committed(shards: Iterable[Shard], folder: Path) -> list[Path]:
-    """What is there of the shards, finished or partial, in their order."""
-    paths = [p if (p := s.path(folder)).exists() else s.partial_path(folder) for s in shards]
-    return [p for p in paths if p.exists()]

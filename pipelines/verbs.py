@@ -1,5 +1,6 @@
-"""Single verbs on any Parquet of dialogues, ours or a corpus: judge, match, score, export, report, view. No Prefect,
-no run directory.
+"""Single verbs on any Parquet of dialogues, ours or a corpus: judge, match, score, export, report, view.
+
+No Prefect, no run directory.
 """
 
 import asyncio
@@ -30,11 +31,11 @@ from pipelines.reference import Reference, load_reference, read_dialogues
 from pipelines.selection import NO_REFERENCE, PER_SIDE
 from pipelines.worker import judge as verdict_of
 from schemas.contracts import Discriminator, EmbedTexts, Filter, Reward, Selector, Services
-from schemas.errors import DataError
+from schemas.errors import EXIT_SHORT, DataError
 from schemas.judgement import Judged, Realism, Selection
 from schemas.table import SCHEMA, Record, to_row
 
-OUT = Console()
+OUT = Console(highlight=False, markup=False, soft_wrap=True)
 CHUNK = 256
 SEED = 7
 
@@ -47,27 +48,23 @@ def judge(path: Path, out: Path, reference: str | None) -> int:
         _write(out, _judged(read_dialogues(path), filters, scorer, reasons))
     made = sum(reasons.values())
     dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common() if reason != "ok") or "none"
-    OUT.print(f"{reasons['ok']} of {made} dialogues are valid; dropped: {dropped}. Wrote {out}", highlight=False)
+    OUT.print(f"{reasons['ok']} of {made} dialogues are valid; dropped: {dropped}. Wrote {out}")
     return 0
 
 
 @contextmanager
 def _scorer(path: Path, filters: Sequence[Filter], reference: str | None) -> Generator[CrossFit | None]:
-    """Discriminators fitted on the valid dialogues of the file and the reference's fit split; None without a
-    reference.
-    """
+    """Fitted on the valid dialogues of the file and the reference's fit split; None without a reference."""
     if reference is None:
         yield None
         return
     real_side = _reference(reference)
     with _embedder() as embed:
-        groups: set[str] = set()
         synthetic: list[Sample] = []
         lengths: list[int] = []
         for record in read_dialogues(path):
             if verdict_of(record.dialogue, filters).keep and len(synthetic) < PER_SIDE:
                 synthetic.append(Sample.of(record.dialogue))
-                groups.add(record.dialogue.scenario.group_id)
                 lengths.append(len(record.dialogue.turns))
         real = [Sample.of(d) for d, _ in zip(real_side.windows("fit", lengths, SEED), range(PER_SIDE), strict=False)]
         named = {s.rsplit(".", 1)[-1]: build(s, Discriminator) for s in recipes.DEFAULT_DISCRIMINATORS}
@@ -105,40 +102,41 @@ def _judged(
 def match(path: Path, target: int, out: Path, seed: int) -> int:
     """The selectors over judged dialogues; what they drop is left out of `out` and counted."""
     selectors = [build(spec, Selector) for spec in recipes.DEFAULT_SELECTORS]
-    rows: list[list[Mapping[str, object]]] = [[] for _ in selectors]
-    left: set[str] = set()
-    for record in read_dialogues(path):
-        if record.selection is not None and not record.selection.keep:
-            continue
-        realism = record.realism or Realism(reason=NO_REFERENCE)
-        judged = Judged(record.dialogue, realism, record.labels or head_labels(record.dialogue))
-        left.add(record.dialogue.id)
-        ids = {"dialogue_id": record.dialogue.id, "group_id": record.dialogue.scenario.group_id}
-        for into, selector in zip(rows, selectors, strict=True):
-            into.append({**ids, **selector.sketch(judged)})
+    rows, scored = _sketched(path, selectors)
+    left = {str(row["dialogue_id"]) for row in rows[0]}
     if target > len(left):
         raise DataError(f"{path}: --target {target} is more than its {len(left)} valid dialogues; ask for fewer")
     reasons: Counter[str] = Counter()
     chosen: dict[str, Selection] = {}
     for sketches, selector in zip(rows, selectors, strict=True):
         table = pa.Table.from_pylist([r for r in sketches if r["dialogue_id"] in left])
-        against = table if any(r.get("logw") is not None for r in sketches) else None
-        for dialogue_id, selection in selector.select(table, against, target, seed):
+        # what the real side is like is in the scores already: a selector only asks whether there are any
+        for dialogue_id, selection in selector.select(table, table if scored else None, target, seed):
             chosen[dialogue_id] = selection
             if not selection.keep:
                 left.discard(dialogue_id)
                 reasons[selection.reason] += 1
-    _write(
-        out,
-        (
-            r.model_copy(update={"selection": chosen[r.dialogue.id]})
-            for r in read_dialogues(path)
-            if r.dialogue.id in left
-        ),
-    )
+    kept = (r for r in read_dialogues(path) if r.dialogue.id in left)
+    _write(out, (r.model_copy(update={"selection": chosen[r.dialogue.id]}) for r in kept))
     dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) or "none"
-    OUT.print(f"kept {len(left)} (target {target}); dropped: {dropped}. Wrote {out}", highlight=False)
-    return 0
+    OUT.print(f"kept {len(left)} (target {target}); dropped: {dropped}. Wrote {out}")
+    return 0 if len(left) == target else EXIT_SHORT
+
+
+def _sketched(path: Path, selectors: Sequence[Selector]) -> tuple[list[list[Mapping[str, object]]], bool]:
+    """The valid dialogues as each selector wants them, and whether any has a realism score."""
+    rows: list[list[Mapping[str, object]]] = [[] for _ in selectors]
+    scored = False
+    for record in read_dialogues(path):
+        if record.selection is not None and not record.selection.keep:
+            continue
+        realism = record.realism or Realism(reason=NO_REFERENCE)
+        scored = scored or realism.combined is not None
+        judged = Judged(record.dialogue, realism, record.labels or head_labels(record.dialogue))
+        ids = {"dialogue_id": record.dialogue.id, "group_id": record.dialogue.scenario.group_id}
+        for into, selector in zip(rows, selectors, strict=True):
+            into.append({**ids, **selector.sketch(judged)})
+    return rows, scored
 
 
 class _NoEmbedder:
@@ -162,14 +160,14 @@ def score(path: Path, out: Path) -> int:
     with asyncio.Runner() as runner:
         _write(out, (runner.run(scored(r)) for r in read_dialogues(path)))
     for name, n in sorted(counts.items()):
-        OUT.print(f"{n:6d} {name}", highlight=False)
-    OUT.print(f"Wrote {out}", highlight=False)
+        OUT.print(f"{n:6d} {name}")
+    OUT.print(f"Wrote {out}")
     return 0
 
 
 def export_file(path: Path, format_: str, out: Path, private: bool) -> int:
     rows = export(read_dialogues(path), format_, out, private)
-    OUT.print(f"{rows} dialogues. Wrote {out}", highlight=False)
+    OUT.print(f"{rows} dialogues. Wrote {out}")
     return 0
 
 
@@ -200,7 +198,7 @@ def report(path: Path, out: Path, reference: str | None) -> int:
     if reference is not None:
         manifest = _compared(manifest, found, reference)
     write_report(out, manifest, _first(read_dialogues(path), 200))
-    OUT.print(f"Wrote {out}", highlight=False)
+    OUT.print(f"Wrote {out}")
     return 0
 
 

@@ -1,9 +1,9 @@
-"""A worker: one event loop that plays dialogues from as many open shards as its limit needs, judges them, rewards them,
-and commits shards.
+"""A worker: one event loop that plays dialogues from as many open shards as its limit needs, judges them, rewards
+them, and commits shards.
 
-`python -m pipelines.worker JOB.json` prints one JSON line an event; `stop` on stdin ends it after the calls in flight
-are dropped (what was
-answered is journalled), the end of stdin ends it at once. It imports no Prefect, torch, scikit-learn or datasets.
+`python -m pipelines.worker JOB.json` prints one JSON line an event. `stop` on stdin ends it after the calls in flight
+are dropped (what was answered is journalled); the end of stdin ends it at once. It imports no Prefect, torch,
+scikit-learn or datasets.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pydantic import ConfigDict
 from filters.prompt_leak import prompt_leak
 from generators.play import play
 from inference.client import Connections
+from inference.transport import PATIENCE
 from pipelines.journal import Journal
 from pipelines.recipe import Recipe
 from pipelines.scenarios import group
@@ -56,6 +57,8 @@ class Job(Value):
     journal: Path
     folder: Path
     """Of the shards."""
+    patience_s: float = PATIENCE.faults_s
+    """How long a server may fail before it is given up."""
 
 
 @dataclass(slots=True)
@@ -197,7 +200,7 @@ async def work(job: Job) -> None:
     stop = asyncio.Event()
     threading.Thread(target=_listen, args=(asyncio.get_running_loop(), stop), daemon=True).start()
     with Journal(job.journal, job.name, job.fingerprint) as journal:
-        async with Connections() as connections:
+        async with Connections(replace(PATIENCE, faults_s=job.patience_s)) as connections:
             worker = Worker(job, journal, connections)
             reporting = asyncio.create_task(_report(worker))
             try:

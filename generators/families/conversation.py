@@ -1,5 +1,5 @@
-"""Open conversation in which the assistant leads: it opens topics, hands over from one to the next by a bridge, offers
-things unasked, and closes (methods §6, §13). In a quarter of the scenarios leading is unwelcome, and the assistant has to notice.
+"""Open conversation in which the assistant leads: it opens topics, hands over from one to the next by a bridge,
+offers things unasked, and closes (methods §6, §13). In a quarter of the scenarios leading is unwelcome, and the assistant has to notice.
 
 The user's side is drawn from transitions fitted on real chat (`generators.latents.cues`);
 what a user may tell are facts, which come out when asked or when an intent volunteers them.

@@ -20,10 +20,19 @@ from generators.tasks import catalog, external
 from generators.tasks.problem import Problem
 from schemas.contracts import Family, Services, Speaker
 from schemas.dialogue import Ending, Move, Turn
+from schemas.identity import rng
 from schemas.scenario import Fact, Scenario, View
 
 MOST_ANSWERS = 2
 """With everything known; a student who is still wrong then is stuck, and the lesson ends."""
+
+
+_REDIRECTS = (
+    "Hm, what exactly do you need to know?",
+    "I'm not sure what you mean. Which part is missing?",
+    "Look at the question again, what is missing there?",
+    "Can you ask that in other words?",
+)
 
 
 class Tutoring(Family):
@@ -148,11 +157,9 @@ def _teacher(scenario: Scenario, turns: Sequence[Turn]) -> Move:
             fact_ids=(asked[0].id,),
             fallback=asked[0].text,
         )
-    return Move(
-        role="teacher",
-        intent="redirect",
-        instruction="say you are not sure which number they mean and ask them to say it again",
-    )
+    # A small model would tell something: nothing may come out here, so the words are the program's.
+    words = rng(scenario.seed, "redirect", len(turns)).choice(_REDIRECTS)
+    return Move(role="teacher", intent="redirect", verbatim=words)
 
 
 def _feedback(scenario: Scenario, turns: Sequence[Turn], last: Turn) -> Move:

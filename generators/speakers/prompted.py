@@ -77,7 +77,7 @@ class PromptedSpeaker(Speaker):
             lines.append(("assistant", shown.message))
         demonstrated = len(lines)
         spoken = [turn for turn in turns if turn.text is not None]
-        for turn in spoken[-self.history :]:
+        for turn in spoken[-self.shown(move) :]:
             if turn.text is not None:
                 lines.append(("assistant" if turn.role == view.role else "user", turn.text))
         note = f"[{move.instruction}]"
@@ -92,6 +92,10 @@ class PromptedSpeaker(Speaker):
             else:
                 merged.append(Message(role, text))
         return tuple(merged)
+
+    def shown(self, move: Move) -> int:
+        """How many of the most recent messages this move's prompt shows."""
+        return self.history
 
     def answer_schema(self, view: View, move: Move) -> dict[str, Any] | None:
         """The JSON schema of this move's answer; None: the answer is the message itself."""

@@ -28,6 +28,11 @@ class Student(PromptedSpeaker):
             message="How many boxes are there?",
         ),
         Demonstration(
+            heard="There are 6 of them, and the rest is in the shed. How many bottles are left?",
+            note="ask: how many bottles Ben breaks?",
+            message="How many bottles does Ben break?",
+        ),
+        Demonstration(
             heard="Sure, there are 6 boxes.",
             note="work it out in one short sentence, answer with a number",
             message='{"say": "6 boxes of 2 kilos weigh 12 kilos.", "answer": "12"}',
@@ -36,6 +41,10 @@ class Student(PromptedSpeaker):
     sampling: Sampling = Sampling(temperature=0.4, min_p=0.1, max_tokens=70)
     """The longest answer is a sentence of 110 characters and its answer, as JSON."""
     history: int = 8
+
+    def shown(self, move: Move) -> int:
+        """A question is phrased from the note alone: with the whole problem before it a small model answers instead."""
+        return 1 if move.intent == "ask" else self.history
 
     def answer_schema(self, view: View, move: Move) -> dict[str, Any] | None:
         if move.intent != "answer":

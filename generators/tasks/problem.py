@@ -136,7 +136,7 @@ def answer_format(kind: AnswerKind, choices: tuple[str, ...] = ()) -> str:
         "number": "a number",
         "choice": f"one of: {', '.join(choices)}",
         "set": "names separated by commas",
-        "date": "a date like 2024-03-05",
+        "date": "a date (year-month-day)",
         "text": "a few words",
     }
     return formats[kind]

@@ -183,7 +183,7 @@ def test_the_solution_tells_the_answer_and_the_format_fits_it(template: Template
             assert problem.answer_format == "names separated by commas"
         case "date":
             assert date.fromisoformat(problem.verifier.answer)
-            assert problem.answer_format == "a date like 2024-03-05"
+            assert problem.answer_format == "a date (year-month-day)"
         case "text":
             pytest.fail("a built-in problem is checked by more than its wording")
 

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from manifest_samples import full_manifest
 
+from outputs.card import render_card
 from outputs.charts import (
     axis_over,
     funnel_bars,
@@ -13,7 +14,8 @@ from outputs.charts import (
     realism_panels,
     total_variation,
 )
-from outputs.manifest import Manifest, RewardSummary
+from outputs.manifest import Manifest, Measure, RewardSummary
+from outputs.report import render_report
 from outputs.templates import duration, number, percent
 
 figures = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda v: round(v, 4))
@@ -64,6 +66,17 @@ def test_measures_of_one_group_share_an_axis_and_a_missing_one_has_no_mark():
     mark = variation.rows[1][1]
     assert mark is not None
     assert (mark.low, mark.width) == (None, 0.0)
+
+
+def test_a_floor_known_by_its_bound_alone_reaches_up_to_it():
+    bound = Measure(family="f", name="length", value=0.4, low=0.2, high=1.0, floor_high=0.2, n=3)
+    [panel] = realism_panels([bound])
+    real = panel.rows[0][2]
+    assert real is not None
+    assert (real.low, real.high) == (0.0, panel.axis.at(0.2))
+    manifest = full_manifest(realism=(bound,))
+    assert "real: up to 0.2" in render_report(manifest, [])
+    assert "| up to 0.2 | 3 |" in render_card(manifest, {})
 
 
 def test_the_distance_to_real_falls_with_selection_or_is_unknown():

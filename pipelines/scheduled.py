@@ -1,0 +1,27 @@
+"""`run` and `resume`: the flow in this process. Imported after PREFECT_HOME is set: Prefect reads it when imported."""
+
+from rich.console import Console
+
+from outputs.manifest import read_manifest
+from pipelines.commands import Order
+from pipelines.dataset import build_dataset
+from pipelines.display import summary
+from pipelines.recipe_models import LlamaCpp
+from schemas.errors import EXIT_SHORT
+
+
+def run(order: Order) -> int:
+    console = Console()
+    flags = "".join(f" --set {s}" for s in order.sets)
+    command = f"overture run {order.recipe}{flags} --out {order.run}"
+    result = build_dataset(str(order.recipe), list(order.sets), str(order.run), order.resume, command)
+    manifest = read_manifest(order.run.manifest)
+    if result["already"]:
+        told = f"{order.run}: finished already, {manifest.accepted} dialogues; raise the target to extend it"
+        console.print(told, highlight=False, soft_wrap=True)
+        return 0
+    play = {**result["usage"], "wall_s": result["play_s"]}
+    wanted = order.wanted
+    slots = sum(m.slots for m in wanted.models.values() if isinstance(m, LlamaCpp))
+    summary(order.run, manifest, play, slots or wanted.concurrency * wanted.workers, console)
+    return 0 if manifest.status == "complete" else EXIT_SHORT
