@@ -10,7 +10,6 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from pipelines.environment import own_prefect, quiet
@@ -200,14 +199,12 @@ def main() -> None:
 def _guarded() -> int:
     """The one boundary: every failure becomes one message and its exit code."""
     try:
-        return app(standalone_mode=False) or 0
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _fail(
-            "interrupted; nothing answered is lost, the same command goes on where this one stopped", EXIT_INTERRUPTED
-        )
+        code = app(standalone_mode=False) or 0
+        return _interrupted() if code == EXIT_INTERRUPTED else code  # typer turns KeyboardInterrupt into this code
+    except typer.TyperException as error:
+        return _fail(f"{error.format_message()} (overture --help lists the commands)", error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
     except OvertureError as error:
         return _fail(str(error), error.exit_code)
     except OSError as error:
@@ -219,6 +216,11 @@ def _guarded() -> int:
         return _bug(error)
     except Exception as error:  # noqa: BLE001 - the boundary
         return _bug(error)
+
+
+def _interrupted() -> int:
+    told = "interrupted; nothing answered is lost, the same command goes on where this one stopped"
+    return _fail(told, EXIT_INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> int:

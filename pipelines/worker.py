@@ -24,6 +24,7 @@ from filters.prompt_leak import prompt_leak
 from generators.play import play
 from inference.client import Connections
 from inference.transport import PATIENCE
+from outputs.store import read_records
 from pipelines.journal import Journal
 from pipelines.recipe import Recipe
 from pipelines.scenarios import group
@@ -63,7 +64,7 @@ class Job(Value):
 
 @dataclass(slots=True)
 class Progress:
-    """Counts since the worker started, for the display."""
+    """Of the job so far, earlier lives of the worker included."""
 
     dialogues: int = 0
     valid: int = 0
@@ -95,7 +96,9 @@ class Worker:
 
     def _scenarios(self) -> Iterator[tuple[Shard, Scenario]]:
         for shard in self._job.shards:
-            if shard.path(self._job.folder).exists():
+            if (done := shard.path(self._job.folder)).exists():  # by an earlier life of this worker
+                for record in read_records([done]):
+                    self._count(record)
                 continue
             entry = self._job.recipe.families[shard.position]
             self._open[shard] = {}
@@ -109,15 +112,18 @@ class Worker:
         services = services_of(calls, self._connections, self._job.roles, self._job.embedder)
         dialogue = await play(entry.family, entry.speakers, scenario, services)
         record = await self._judged(dialogue, shard, services, calls.prompts)
-        self.progress.dialogues += 1
-        self.progress.valid += record.selection is None
-        self.progress.turns += len(dialogue.turns)
+        self._count(record)
         groups = self._open[shard]
         groups.setdefault(scenario.index, []).append(record)
         if sum(map(len, groups.values())) == (shard.stop - shard.start) * entry.siblings:
             path = commit(shard, self._job.folder, (r for g in groups.values() for r in g), finished=True)
             del self._open[shard]
             tell({"shard": str(path)})
+
+    def _count(self, record: Record) -> None:
+        self.progress.dialogues += 1
+        self.progress.valid += record.selection is None
+        self.progress.turns += len(record.dialogue.turns)
 
     async def _judged(self, dialogue: Dialogue, shard: Shard, services: Services, prompts: Iterable[Prompt]) -> Record:
         verdict = judge(dialogue, self._job.recipe.filters, prompts)

@@ -64,6 +64,15 @@ SHORT = (
     "eh so so",
     "used to",
 )
+NO_IDEA = (
+    "hard to say",
+    "no idea honestly",
+    "cant think of one right now",
+    "good question lol",
+    "let me think about that",
+    "not sure tbh",
+    "nothing comes to mind",
+)
 DECLINES = ("not really my thing", "eh maybe not", "id rather not", "nah im good")
 
 
@@ -80,3 +89,9 @@ def new(words: Sequence[str], turns: Sequence[Turn], draws: Random) -> str:
     """One that nobody has said yet in this chat."""
     said = {(t.text or "").lower().rstrip(".!") for t in turns}
     return draws.choice([w for w in words if w not in said] or list(words))
+
+
+def short_answer(question: str, turns: Sequence[Turn], draws: Random) -> str:
+    """An answer without content: "kind of" to what takes a yes or no, "hard to say" to what asks for more."""
+    asks_for_more = question.lower().split(" ")[0] in ("what", "which", "where", "how", "who", "when", "why")
+    return new(NO_IDEA if asks_for_more else SHORT, turns, draws)

@@ -1,5 +1,6 @@
 """Open conversation in which the assistant leads: it opens topics, hands over from one to the next by a bridge,
-offers things unasked, and closes (methods §6, §13). In a quarter of the scenarios leading is unwelcome, and the assistant has to notice.
+offers things unasked, and closes (methods §6, §13). In a quarter of the scenarios leading is unwelcome, and the
+assistant has to notice.
 
 The user's side is drawn from transitions fitted on real chat (`generators.latents.cues`);
 what a user may tell are facts, which come out when asked or when an intent volunteers them.
@@ -11,7 +12,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any, ClassVar, Self
 
-from generators.domains.small_talk import DECLINES, REACTIONS, SHORT, TOPICS, new, tells_on, topic_of
+from generators.domains.small_talk import DECLINES, REACTIONS, TOPICS, new, short_answer, tells_on, topic_of
 from generators.latents.cues import INTENTS, TurnIntents, fit_turn_intents, is_question
 from generators.speakers.chat_assistant import ChatAssistant
 from generators.speakers.chat_user import ChatUser
@@ -260,9 +261,19 @@ def _user_tells(drawn: str, tell: Fact | None, topic: str, turns: Sequence[Turn]
         case "decline":
             return Move(role="user", intent=drawn, verbatim=new(DECLINES, turns, mood), labels={"topic": topic})
         case "answer" | "answer_short":
-            return Move(role="user", intent=drawn, verbatim=new(SHORT, turns, mood), labels={"topic": topic})
+            return Move(
+                role="user",
+                intent=drawn,
+                verbatim=short_answer(_question_of(turns), turns, mood),
+                labels={"topic": topic},
+            )
         case _:
             return Move(role="user", intent="react", verbatim=new(REACTIONS, turns, mood), labels={"topic": topic})
+
+
+def _question_of(turns: Sequence[Turn]) -> str:
+    """The last question of the message that is to be answered."""
+    return (turns[-1].text or "").split("?")[0].split(". ")[-1].split("! ")[-1] if turns else ""
 
 
 def _tell(intent: str, lead: str, tell: Fact | None, topic: str, then: str = "") -> Move:
