@@ -56,8 +56,10 @@ def part_writer(path: Path, schema: pa.Schema) -> Generator[PartWriter]:
     """A Parquet file under `path` once the block has ended."""
     with atomic_file(path) as file:
         writer = PartWriter(file, schema)
-        yield writer
-        writer.close()
+        try:
+            yield writer
+        finally:
+            writer.close()  # unclosed, it complains once the file is gone
 
 
 def write_table(path: Path, table: pa.Table) -> None:

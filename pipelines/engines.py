@@ -17,6 +17,9 @@ from pipelines.services import RoleModel
 from schemas.chat import EndpointSpec
 from schemas.contracts import EmbedTexts
 
+READY_S = 15.0
+"""A server that is ours to reach, not to start, gets this long to answer."""
+
 Progress = Callable[[str, int, int], None]
 """(what is fetched, bytes done, bytes in all)"""
 
@@ -70,7 +73,7 @@ def _server(name: str, model: Model, logs: Path, progress: Progress) -> LlamaSer
         api_key_env=model.api_key_env,
         max_in_flight=model.max_in_flight,
     )
-    return RemoteServer(endpoint)
+    return RemoteServer(endpoint, ready_s=READY_S)
 
 
 def _embedder(embedder: Embedding, logs: Path, progress: Progress) -> EmbeddingServer | RemoteServer:
@@ -78,6 +81,5 @@ def _embedder(embedder: Embedding, logs: Path, progress: Progress) -> EmbeddingS
         return EmbeddingServer(
             fetch(embedder.weights, progress), str(embedder.identity["model"]), threads=1, log=logs / "embedder.log"
         )
-    return RemoteServer(
-        EndpointSpec(base_url=embedder.base_url, model=embedder.model, api_key_env=embedder.api_key_env)
-    )
+    endpoint = EndpointSpec(base_url=embedder.base_url, model=embedder.model, api_key_env=embedder.api_key_env)
+    return RemoteServer(endpoint, ready_s=READY_S)

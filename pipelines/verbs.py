@@ -126,10 +126,14 @@ def match(path: Path, target: int, out: Path, seed: int) -> int:
 def _sketched(path: Path, selectors: Sequence[Selector]) -> tuple[list[list[Mapping[str, object]]], bool]:
     """The valid dialogues as each selector wants them, and whether any has a realism score."""
     rows: list[list[Mapping[str, object]]] = [[] for _ in selectors]
+    seen: set[str] = set()
     scored = False
     for record in read_dialogues(path):
         if record.selection is not None and not record.selection.keep:
             continue
+        if record.dialogue.id in seen:
+            raise DataError(f"{path}: dialogue_id '{record.dialogue.id}' is there twice; give every dialogue its own")
+        seen.add(record.dialogue.id)
         realism = record.realism or Realism(reason=NO_REFERENCE)
         scored = scored or realism.combined is not None
         judged = Judged(record.dialogue, realism, record.labels or head_labels(record.dialogue))

@@ -26,7 +26,7 @@ HEAVY = {  # dependency: the only place that imports it
     "scipy": "discriminators/",
     "sentence_transformers": "inference/embedding_child.py",
     "sklearn": "discriminators/",
-    "textual": "pipelines/",
+    "textual": "outputs/view.py",
     "torch": "inference/embedding_child.py",
     "transformers": "nowhere",
     "typer": "pipelines/",

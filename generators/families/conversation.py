@@ -53,6 +53,7 @@ class Conversation(Family):
         own = [
             Fact(id=f"r{n}", holder="assistant", slot=question, value=tell, text=tell, required=False)
             for n, (question, tell) in enumerate(tells_on(first, rng, 3))
+            if tell not in {t.text for t in tells}
         ]
         tips = [
             Fact(

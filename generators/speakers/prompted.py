@@ -72,7 +72,7 @@ class PromptedSpeaker(Speaker):
 
     def prompt(self, view: View, turns: Sequence[Turn], move: Move) -> tuple[Message, ...]:
         lines: list[tuple[ChatRole, str]] = [("system", self.system.format(brief=view.brief))]
-        for shown in self.demonstrations:
+        for shown in self.demonstrated(move):
             lines.append(("user", f"{shown.heard}\n[{shown.note}]".lstrip()))
             lines.append(("assistant", shown.message))
         demonstrated = len(lines)
@@ -92,6 +92,10 @@ class PromptedSpeaker(Speaker):
             else:
                 merged.append(Message(role, text))
         return tuple(merged)
+
+    def demonstrated(self, move: Move) -> tuple[Demonstration, ...]:
+        """The demonstrations this move's prompt begins with."""
+        return self.demonstrations
 
     def shown(self, move: Move) -> int:
         """How many of the most recent messages this move's prompt shows."""

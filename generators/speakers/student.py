@@ -42,6 +42,11 @@ class Student(PromptedSpeaker):
     """The longest answer is a sentence of 110 characters and its answer, as JSON."""
     history: int = 8
 
+    def demonstrated(self, move: Move) -> tuple[Demonstration, ...]:
+        """Questions for a question, answers for an answer: the prompt stays short."""
+        asks = move.intent == "ask"
+        return tuple(d for d in self.demonstrations if d.note.startswith("ask") == asks)
+
     def shown(self, move: Move) -> int:
         """A question is phrased from the note alone: with the whole problem before it a small model answers instead."""
         return 1 if move.intent == "ask" else self.history

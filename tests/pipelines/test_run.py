@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -159,7 +160,7 @@ def _reference(folder: Path, server: ScriptedProcess) -> Path:
         }
         for r in records
     ]
-    pq.write_table(pq.pa.Table.from_pylist(rows), folder / "people.parquet")
+    pq.write_table(pa.Table.from_pylist(rows), folder / "people.parquet")
     return folder / "people.parquet"
 
 

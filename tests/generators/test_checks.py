@@ -1,0 +1,85 @@
+"""What a message must be before it is believed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generators.speakers.checks import check_message, content_words, coverage, parroted, tidy
+from schemas.dialogue import Turn
+from schemas.errors import InvalidOutput
+
+
+@pytest.mark.parametrize(
+    ("raw", "tidied"),
+    [
+        ("  hi there  ", "hi there"),
+        ('"Hello!"', "Hello!"),
+        ("\n\nfirst line\nsecond line", "first line"),
+        ("Sure. [note: be brief]", "Sure."),
+        ("Sure [an unfinished no", "Sure"),
+        ("two  spaces", "two spaces"),
+        ("", ""),
+    ],
+)
+def test_a_message_is_one_line_without_quotes_and_notes(raw: str, tidied: str):
+    assert tidy(raw, cut_short=False) == tidied
+
+
+def test_a_message_cut_by_the_token_limit_loses_its_unfinished_sentence():
+    assert tidy("I like tea. And then I wen", cut_short=True) == "I like tea."
+    with pytest.raises(InvalidOutput) as caught:
+        tidy("I like tea and then I wen", cut_short=True)
+    assert caught.value.reason == "cut_short"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty_message"),
+        (" …!", "empty_message"),
+        ("Assistant: hello", "role_confusion"),
+        ("user : hello", "role_confusion"),
+        ("How can I help you today?", "role_confusion"),
+        ("as an AI I have no garden", "role_confusion"),
+        ("do you like my red garden?", "repeats_earlier_message"),
+        ("do you like my big red garden?", "repeats_earlier_message"),
+    ],
+)
+def test_a_bad_message_is_refused_with_its_reason(text: str, reason: str):
+    with pytest.raises(InvalidOutput) as caught:
+        check_message(text, "user", [Turn(role="assistant", text="Do you like my red garden?")], learner_like=False)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("text", ["ok", "yes it is", "my garden is small"])
+def test_a_plain_message_passes(text: str):
+    turns = [Turn(role="assistant", text="Do you like my red garden?"), Turn(role="user", text="ok")]
+    check_message(text, "user", turns, learner_like=False)
+
+
+def test_an_assistant_may_speak_as_one():
+    check_message("Let me know if you like it.", "assistant", [], learner_like=True)
+
+
+def test_a_content_is_carried_by_its_words_in_whatever_form_and_order():
+    assert coverage("my brothers were painting the walls", "I paint a wall with my brother") == 1.0
+    assert coverage("i like tea", "my brother paints fences") == 0.0
+    assert coverage("the fence was blue", "he paints the fence") == 0.5
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_coverage_is_a_share_and_a_text_carries_itself(text: str, content: str):
+    assert 0.0 <= coverage(text, content) <= 1.0
+    assert coverage(text, text) == 1.0
+    assert coverage(f"{text} {content}", content) == 1.0
+    assert content_words(text) <= content_words(f"{text} {content}")
+
+
+def test_saying_back_what_was_just_told_is_refused_but_answering_a_question_is_not():
+    told = [Turn(role="user", text="my brother paints old wooden fences")]
+    with pytest.raises(InvalidOutput) as caught:
+        parroted("Your brother paints old wooden fences!", told)
+    assert caught.value.reason == "parroted"
+    parroted("That sounds like work.", told)
+    parroted("My brother paints old wooden fences.", [Turn(role="user", text="does he paint old wooden fences?")])
+    parroted("Anything.", [])

@@ -1,0 +1,194 @@
+"""Open conversation, played by a function: who leads, what comes out when, and what the prompts look like."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from played import case, note, obeys, played, services
+
+from generators.families.conversation import Conversation
+from generators.latents.cues import is_question
+from generators.speakers.chat_user import ChatUser, typed
+from schemas.chat import ChatRequest
+from schemas.dialogue import Dialogue, Move, Turn
+from schemas.scenario import View
+
+FAMILY = Conversation()
+LEADS = ("offer", "bridge")
+seeds = st.integers(0, 100_000)
+
+
+def intents(dialogue: Dialogue, role: str) -> list[str | None]:
+    return [t.intent_requested for t in dialogue.turns if t.role == role]
+
+
+@given(seeds)
+def test_no_view_holds_what_only_the_other_knows(seed: int):
+    scenario = case(FAMILY, seed)
+    for role, other in (("assistant", "user"), ("user", "assistant")):
+        seen = scenario.views[role].model_dump_json()
+        assert scenario.views[role].facts and {f.holder for f in scenario.views[role].facts} == {role}
+        assert not any(f.text in seen for f in scenario.views[other].facts)
+
+
+@given(seeds)
+def test_a_case_is_decided_by_its_seed_and_walks_a_known_bridge(seed: int):
+    scenario = case(FAMILY, seed)
+    assert scenario == case(FAMILY, seed)
+    first, second = scenario.plan["path"]
+    assert scenario.base_case_id == f"small_talk/{first}-{second}" and first != second and scenario.plan["bridge"]
+    assert len({f.id for f in scenario.facts}) == len(scenario.facts)
+
+
+def test_leading_is_unwelcome_in_a_quarter_of_the_cases():
+    unwelcome = sum(not case(FAMILY, seed).session_latents["welcomes_leading"] for seed in range(600))
+    assert 110 < unwelcome < 190
+
+
+async def test_a_proactive_assistant_opens_offers_bridges_and_closes_where_it_is_welcome():
+    seen: set[str | None] = set()
+    for seed in range(40):
+        scenario = case(FAMILY, seed)
+        if not scenario.session_latents["welcomes_leading"]:
+            continue
+        dialogue, _ = await played(FAMILY, scenario)
+        assert dialogue.turns[0].role == "assistant"
+        if dialogue.ending.reason == "fault":
+            continue
+        assert intents(dialogue, "assistant")[:2] == ["open", "offer"]
+        if dialogue.outcome["refused"]:  # anybody may turn down an offer; only the unwilling always do
+            continue
+        volunteered = [t for t in dialogue.turns if t.role == "assistant" and t.facts_volunteered]
+        assert [t.intent_requested for t in volunteered] == ["offer"]
+        seen.update(intents(dialogue, "assistant"))
+    assert seen == {"open", "offer", "bridge", "close"}
+
+
+async def test_a_reactive_assistant_neither_asks_nor_offers_and_lets_the_user_begin():
+    for seed in range(25):
+        dialogue, _ = await played(FAMILY, case(FAMILY, seed, "reactive"))
+        assert dialogue.turns[0].role == "user" and dialogue.turns[0].intent_requested == "ask"
+        assert set(intents(dialogue, "assistant")) <= {"follow", "close"}
+        assert not any(t.facts_volunteered or t.facts_asked for t in dialogue.turns if t.role == "assistant")
+
+
+async def test_a_refusal_stops_the_leading():
+    refused = 0
+    for seed in range(80):
+        scenario = case(FAMILY, seed)
+        if scenario.session_latents["welcomes_leading"]:
+            continue
+        dialogue, _ = await played(FAMILY, scenario)
+        if not dialogue.outcome["refused"]:
+            continue
+        refused += 1
+        at = intents(dialogue, "user").index("decline")
+        after = dialogue.turns[[n for n, t in enumerate(dialogue.turns) if t.role == "user"][at] :]
+        assert not any(t.intent_requested in LEADS for t in after) and dialogue.outcome["pushes_after_refusal"] == 0
+    assert refused >= 5
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.sampled_from(["reactive", "proactive"]))
+async def test_a_dialogue_keeps_its_bounds_and_its_labels_are_true(seed: int, policy: Any):
+    dialogue, _ = await played(FAMILY, case(FAMILY, seed, policy))
+    facts = {f.id: f for f in dialogue.scenario.facts}
+    assert len(dialogue.turns) <= FAMILY.max_turns
+    told: set[str] = set()
+    for turn in dialogue.turns:
+        assert all(facts[i].holder == turn.role for i in turn.facts_disclosed)
+        assert not told & set(turn.facts_disclosed)  # nothing comes out twice
+        assert set(turn.facts_volunteered) <= set(turn.facts_disclosed)
+        assert ("ask" in turn.acts) == is_question(turn.text or "") or turn.model is None
+        told |= set(turn.facts_disclosed)
+    doubles = sum(a.role == b.role for a, b in pairwise(dialogue.turns))
+    assert doubles <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.sampled_from(["reactive", "proactive"]))
+async def test_any_prefix_says_who_comes_next(seed: int, policy: Any):
+    scenario = case(FAMILY, seed, policy)
+    dialogue, _ = await played(FAMILY, scenario)
+    for n, turn in enumerate(dialogue.turns):
+        move = FAMILY.next(scenario, dialogue.turns[:n])
+        assert isinstance(move, Move) and (move.role, move.intent) == (turn.role, turn.intent_requested)
+
+
+async def test_prompts_are_static_first_then_history_then_this_turns_instruction_and_short():
+    requests: list[ChatRequest] = []
+    for seed in range(12):
+        for policy in ("reactive", "proactive"):
+            requests += (await played(FAMILY, case(FAMILY, seed, policy)))[1]
+    starts = {tuple(m.content for m in r.messages[:5]) for r in requests}
+    assert len(starts) == 2  # a static beginning for each of the two speakers
+    for request in requests:
+        assert request.messages[0].role == "system" and request.messages[-1].role == "user"
+        assert request.messages[-1].content.endswith("]") and note(request)
+        assert sum(len(m.content.split()) for m in request.messages) * 1.4 <= 250
+        assert all(a.role != b.role for a, b in pairwise(request.messages))
+    assert len(requests) > 100
+
+
+async def test_siblings_share_their_seeds_and_a_second_attempt_has_its_own():
+    def stubborn(request: ChatRequest) -> str | dict[str, Any]:
+        return "Assistant: no." if request.key.attempt == 0 else obeys(request)
+
+    _, requests = await played(FAMILY, case(FAMILY, 3), stubborn)
+    first, second = requests[0], requests[1]
+    assert (first.key.attempt, second.key.attempt) == (0, 1) and first.seed != second.seed
+    assert second.sampling.temperature > first.sampling.temperature and first.messages == second.messages
+
+
+async def test_a_partner_whose_model_finds_no_words_says_the_programs_and_says_why():
+    def mute_user(request: ChatRequest) -> str | dict[str, Any]:
+        return "How can I help you today?" if "text with a friend" in request.messages[0].content else obeys(request)
+
+    fallbacks: list[Turn] = []
+    for seed in range(10):
+        dialogue, _ = await played(FAMILY, case(FAMILY, seed), mute_user)
+        fallbacks += [t for t in dialogue.turns if "fallback" in t.labels]
+        assert not any(t.labels.get("fallback") for t in dialogue.turns if t.role == "assistant")
+    assert fallbacks
+    for turn in fallbacks:
+        assert (turn.role, turn.model, turn.labels["fallback"]) == ("user", None, "role_confusion")
+
+
+async def test_a_learner_whose_model_finds_no_words_ends_the_dialogue_as_a_fault():
+    def mute_assistant(request: ChatRequest) -> str | dict[str, Any]:
+        return "" if "You are Robin" in request.messages[0].content else obeys(request)
+
+    dialogue, requests = await played(FAMILY, case(FAMILY, 3), mute_assistant)
+    assert dialogue.turns == () and len(requests) == 3
+    assert (dialogue.ending.reason, dialogue.ending.by, dialogue.ending.detail) == (
+        "fault",
+        "assistant",
+        "empty_message",
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("it is sunny here today", "fact_not_said"),
+        ("my brother broke the tv, do you have one?", "unwanted_question"),
+        ("the brother broke the tv", "fact_not_said"),
+    ],
+)
+async def test_a_user_has_to_say_what_it_was_given_to_tell(said: str, reason: str):
+    fact = {"id": "u0", "holder": "user", "slot": "news", "value": "v", "text": "my brother broke the tv"}
+    view = View.model_validate({"role": "user", "brief": "You text.", "facts": [fact]})
+    move = Move(role="user", intent="share", instruction="x", fact_ids=("u0",), fallback="my brother broke the tv")
+    turn = await ChatUser().speak(view, [], move, 1, services(lambda _: said, "user"))
+    assert turn.labels["fallback"] == reason and turn.facts_disclosed == ("u0",) == turn.facts_volunteered
+
+
+@pytest.mark.parametrize(
+    ("casing", "final_stop", "text"),
+    [("lower", "no", "hi bob"), ("mixed", "no", "Hi Bob"), ("lower", "yes", "hi bob."), ("mixed", "yes", "Hi Bob.")],
+)
+def test_a_user_types_the_way_it_was_drawn(casing: str, final_stop: str, text: str):
+    assert typed("hi Bob.", casing, final_stop) == text
+    assert typed("well...", "lower", "no") == "well..."
