@@ -12,6 +12,7 @@ from prefect.artifacts import create_progress_artifact, create_table_artifact, u
 from prefect.cache_policies import NO_CACHE
 
 from pipelines.display import Display
+from pipelines.environment import quiet
 from pipelines.pool import Counts
 from pipelines.recipe import load
 from pipelines.run import build
@@ -37,6 +38,7 @@ def build_dataset(
         resume: `never`, `always` or `if-possible`.
         command: What the card shows as the command that makes the run again.
     """
+    quiet()
     wanted = load(Path(recipe), sets or ())
     run = RunDir(Path(out) if out else Path("runs") / wanted.name)
     with Display(wanted) as display:
@@ -54,7 +56,13 @@ def build_dataset(
         for s in result.manifest.funnel
     ]
     create_table_artifact(key="funnel", table=rows, description=f"{wanted.name}: {result.manifest.status}")
-    return {"run": str(run.path), **result._asdict(), "manifest": None, "status": result.manifest.status}
+    return {
+        "run": str(run.path),
+        "status": result.manifest.status,
+        "already": result.already,
+        "usage": result.usage,
+        "play_s": result.play_s,
+    }
 
 
 def _as_task(name: str, step: Callable[[], None]) -> None:

@@ -23,7 +23,7 @@ _LEAST_PROMPT = 128
 
 
 class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _weights(given: str, names: list[str], wanted: str) -> str:

@@ -13,7 +13,7 @@ Disclosure = Literal["asked", "hinted", "volunteered", "never"]
 class Value(BaseModel):
     """Frozen data that enters or is stored; unknown fields are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Fact(Value):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Stage(BaseModel):
     """Base of families, speakers, filters, selectors, discriminators and rewards. Unknown fields are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def import_path(cls) -> str:
