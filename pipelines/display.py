@@ -3,7 +3,6 @@
 import sys
 import time
 
-from outputs.view import render_dialogue
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from outputs.manifest import Manifest, Measure
 from outputs.store import dialogue_files, read_records
+from outputs.view import render_dialogue
 from pipelines.pool import Counts
 from pipelines.recipe import Recipe
 from pipelines.rundir import RunDir

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,11 @@ class Prefect:
                 yield
             finally:
                 process.terminate()
-                try:
+                with suppress(subprocess.TimeoutExpired):
                     process.wait(15)
-                except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):  # whatever it started
                     os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+                process.wait()
 
     def cli(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
