@@ -43,8 +43,9 @@ def in_words(error: ValidationError, model: type[BaseModel], also_valid: Iterabl
 
 
 def lines(error: ValidationError, model: type[BaseModel], also_valid: Iterable[str] = ()) -> list[tuple[Loc, str]]:
-    """(where, what and remedy) of every fault, in the order of the fields."""
-    return [(e["loc"], _say(e, model, also_valid)) for e in error.errors(include_url=False)]
+    """(where, what and remedy) of every fault: unknown keys first, for a misspelt key is also a missing one."""
+    faults = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    return [(e["loc"], _say(e, model, also_valid)) for e in faults]
 
 
 def dotted(loc: Loc) -> str:
