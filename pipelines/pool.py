@@ -4,10 +4,12 @@ A worker that is killed is started again: its journal makes that cheap. Whatever
 the same jobs to `pipelines.worker.work` and gets the same paths back.
 """
 
+import math
 import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -123,12 +125,13 @@ def play_all(
     stopping = False
     try:
         workers += [_Worker(job, folder, events) for job in jobs]
+        checked = -math.inf
         while not all(w.ended for w in workers):
-            try:
-                worker, event = events.get(timeout=POLL_S)
-            except queue.Empty:
+            if time.monotonic() - checked >= POLL_S:  # however many events there are
                 check()
-            else:
+                checked = time.monotonic()
+            with suppress(queue.Empty):
+                worker, event = events.get(timeout=POLL_S)
                 _note(worker, event, stopping)
             counts = _counts(workers)
             on_counts(counts)

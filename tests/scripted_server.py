@@ -59,6 +59,8 @@ class Behaviour:
     """A JSON object merged into every completion (llama.cpp's `timings`, another `usage`)."""
     die_after: int | None = None
     """Answers before the server dies: a process exits at once, a thread stops answering."""
+    keep_requests: bool = False
+    """A process keeps the bodies of chat requests for `GET /_requests`; a thread always does."""
 
 
 class Script:
@@ -96,6 +98,8 @@ class Script:
             return _json({"status": "ok"})
         if path == "/_log":
             return _json(self.log())
+        if path == "/_requests":
+            return _json(self.requests)
         if self._locked(request):
             return _json({"error": "Unauthorized"}, 401)
         if path == "/v1/models":
@@ -326,7 +330,14 @@ class ScriptedProcess:
         return self
 
     def log(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.base_url}/_log", timeout=30) as answer:
+        return self._told("_log")
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Bodies of the chat requests in the order they arrived; needs `--keep-requests`."""
+        return self._told("_requests")
+
+    def _told(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self.base_url}/{path}", timeout=30) as answer:
             return json.load(answer)
 
     def __exit__(self, *_: object) -> None:
@@ -373,7 +384,8 @@ def main(arguments: Sequence[str]) -> None:
         reply = getattr(importlib.import_module(module), name)
     if not sys.stdin.isatty():
         threading.Thread(target=_follow_parent, daemon=True).start()
-    asyncio.run(_serve(Script(_behaviour(given), reply, keep_requests=False, die=lambda: os._exit(9)), given.port))
+    does = _behaviour(given)
+    asyncio.run(_serve(Script(does, reply, does.keep_requests, die=lambda: os._exit(9)), given.port))
 
 
 if __name__ == "__main__":

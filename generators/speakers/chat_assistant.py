@@ -23,21 +23,17 @@ class ChatAssistant(PromptedSpeaker):
             heard="", note="say hi and ask: do you live near the sea?", message="Hi! Do you live near the sea?"
         ),
         Demonstration(
-            heard="nah, tiny flat downtown lol",
-            note="react, then offer: standing up once an hour helps the back",
-            message="Cosy! By the way, standing up once an hour helps the back.",
+            heard="nah, tiny flat lol",
+            note="react, then offer: standing up helps the back",
+            message="Cosy! By the way, standing up helps the back.",
         ),
         Demonstration(
             heard="never knew that",
-            note="react, then bridge to fishing: the river is full of trout; ask: do you ever go fishing?",
-            message="Me neither. Speaking of rivers, ours is full of trout. Do you ever go fishing?",
+            note="react, then bridge to fishing: the river is full of trout; ask: do you ever fish?",
+            message="Me neither. Speaking of rivers, ours is full of trout. Do you ever fish?",
         ),
-        Demonstration(
-            heard="hey! whats your sunday like?", note="say: i go swimming", message="I usually go swimming."
-        ),
-        Demonstration(
-            heard="i lost at cards again", note="short, friendly reaction", message="Oh no, better luck next time!"
-        ),
+        Demonstration(heard="sunday plans?", note="say: i go swimming", message="I usually go swimming."),
+        Demonstration(heard="lost at cards", note="short, friendly reaction", message="Oh no, better luck next time!"),
     )
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
     history: int = 1

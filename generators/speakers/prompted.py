@@ -77,9 +77,8 @@ class PromptedSpeaker(Speaker):
             lines.append(("assistant", shown.message))
         demonstrated = len(lines)
         spoken = [turn for turn in turns if turn.text is not None]
-        for turn in spoken[-self.shown(move) :]:
-            if turn.text is not None:
-                lines.append(("assistant" if turn.role == view.role else "user", turn.text))
+        for turn in self.shown(spoken, move):
+            lines.append(("assistant" if turn.role == view.role else "user", turn.text or ""))
         note = f"[{move.instruction}]"
         if len(lines) > demonstrated and lines[-1][0] == "user":
             lines[-1] = ("user", f"{lines[-1][1]}\n{note}")
@@ -97,9 +96,9 @@ class PromptedSpeaker(Speaker):
         """The demonstrations this move's prompt begins with."""
         return self.demonstrations
 
-    def shown(self, move: Move) -> int:
-        """How many of the most recent messages this move's prompt shows."""
-        return self.history
+    def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
+        """The messages this move's prompt shows, of all that were said."""
+        return spoken[-self.history :]
 
     def answer_schema(self, view: View, move: Move) -> dict[str, Any] | None:
         """The JSON schema of this move's answer; None: the answer is the message itself."""

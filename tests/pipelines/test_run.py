@@ -8,7 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,13 @@ from datasets import load_dataset
 from run_driver import Nobody
 from scripted_server import ScriptedProcess
 
+from inference.client import request_hash
 from outputs.manifest import Manifest, read_manifest
 from outputs.store import read_records
 from pipelines.recipe import load
 from pipelines.run import Result, build
 from pipelines.rundir import RunDir
+from schemas.chat import CallKey, ChatRequest, Message, Sampling
 from schemas.errors import RunError, StorageError, Unreachable
 from schemas.table import from_row
 
@@ -70,10 +74,10 @@ def test_a_run_killed_at_ten_moments_ends_in_the_same_bytes(tmp_path: Path, serv
     run(recipe(tmp_path, server.base_url, target=60), tmp_path / "whole")
     draws = random.Random(5)
     answered = kills = 0
-    with ScriptedProcess("--reply", "scripted_players:obey", "--latency-ms", "15") as slow:
+    answered_at: list[tuple[int, Counter[str]]] = []
+    with ScriptedProcess("--reply", "scripted_players:obey", "--latency-ms", "15", "--keep-requests") as slow:
         path = recipe(tmp_path, slow.base_url, target=60)
         command = [sys.executable, str(TESTS / "run_driver.py"), str(path), str(tmp_path / "killed")]
-        answered = 0
         while kills < 10:
             process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True)
             _await_answers(slow, answered + draws.randint(5, 60), process)
@@ -81,11 +85,15 @@ def test_a_run_killed_at_ten_moments_ends_in_the_same_bytes(tmp_path: Path, serv
             assert process.wait() == -signal.SIGKILL, f"ended by itself before kill {kills + 1}"
             kills += 1
             answered = slow.log()["answers"]
+            answered_at.append((len(slow.requests()), _journalled(tmp_path / "killed")))
         assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
-        asked = slow.log()["requests"]
-    assert kills == 10
+        asked = [_hashed(body) for body in slow.requests()]
     assert published(tmp_path / "killed") == published(tmp_path / "whole")
-    assert asked - _journalled(tmp_path / "killed") <= kills * 8  # only what was in flight at a kill is asked again
+    everything = _journalled(tmp_path / "killed")
+    assert len(asked) - everything.total() <= kills * 8  # only what was in flight at a kill is asked again
+    for sent, answered_then in answered_at:  # two places of siblings may ask the same; then both must be answered
+        done = {request for request, times in answered_then.items() if times == everything[request]}
+        assert done and not done.intersection(asked[sent:])
 
 
 def _await_answers(server: ScriptedProcess, wanted: int, process: "subprocess.Popen[bytes]") -> None:
@@ -93,13 +101,24 @@ def _await_answers(server: ScriptedProcess, wanted: int, process: "subprocess.Po
         time.sleep(0.02)
 
 
-def _journalled(out: Path) -> int:
-    total = 0
+def _journalled(out: Path) -> Counter[str]:
+    """Request hashes of the chat calls in a run's journal, and at how many places each stands."""
+    found: Counter[str] = Counter()
     for path in (out / "journal").glob("*.sqlite"):
-        with sqlite3.connect(path) as connection:
-            total += connection.execute("SELECT count(*) FROM calls WHERE step NOT LIKE 'embed/%'").fetchone()[0]
-        connection.close()
-    return total
+        with closing(sqlite3.connect(path)) as connection:
+            sql = "SELECT request FROM calls WHERE step NOT LIKE 'embed/%'"
+            found.update(request for (request,) in connection.execute(sql))
+    return found
+
+
+def _hashed(body: dict[str, Any]) -> str:
+    """What the journal calls a request that was sent."""
+    sampling = Sampling(**{name: body[name] for name in Sampling.model_fields})
+    schema = body["response_format"]["json_schema"]["schema"] if "response_format" in body else None
+    messages = tuple(Message(m["role"], m["content"]) for m in body["messages"])
+    stop = tuple(body.get("stop", ()))
+    request = ChatRequest(CallKey(0), messages, sampling, body["seed"], stop=stop, json_schema=schema)
+    return request_hash(request, body["model"])
 
 
 def test_a_second_run_asks_nothing_that_is_journalled(tmp_path: Path) -> None:
@@ -189,7 +208,9 @@ def test_a_raised_target_extends_a_finished_run(tmp_path: Path) -> None:
         everything = fresh.log()
     assert not first.already and again.already and not more.already
     assert more.manifest.accepted == 48
-    assert _journalled(tmp_path / "run") == everything["requests"] > asked > 0  # each journalled call was asked once
+    assert (
+        _journalled(tmp_path / "run").total() == everything["requests"] > asked > 0
+    )  # each journalled call was asked once
 
 
 def test_each_dialogue_comes_back_from_its_row(tmp_path: Path, server: ScriptedProcess) -> None:
