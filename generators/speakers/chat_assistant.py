@@ -28,7 +28,7 @@ class ChatAssistant(PromptedSpeaker):
             message="Cosy! By the way, standing up helps the back.",
         ),
         Demonstration(
-            heard="never knew that",
+            heard="no idea",
             note="react, then bridge to fishing: the river is full of trout; ask: do you ever fish?",
             message="Me neither. Speaking of rivers, ours is full of trout. Do you ever fish?",
         ),

@@ -13,6 +13,11 @@ _ASSISTANT_SPEAK = re.compile(
     r"|i'm here to|let me know if you|thank you for (sharing|reaching|your)|is there anything else)\b",
     re.IGNORECASE,
 )
+_REFUSAL = re.compile(
+    r"\b(i['’]?m sorry|sorry|unfortunately),? (but )?i (can['’]?t|cannot|am unable|won['’]?t)\b"
+    r"|\bi (can['’]?t|cannot) (assist|help) (you )?with\b",
+    re.IGNORECASE,
+)
 _STOP = frozenset(
     [
         "a",
@@ -113,13 +118,17 @@ def tidy(text: str, cut_short: bool) -> str:
 
 
 def check_message(text: str, role: str, turns: Sequence[Turn], learner_like: bool) -> None:
-    """Not empty, nobody else's line, nothing said before; a simulated person never speaks as an assistant."""
+    """Not empty, nobody else's line, no model's refusal, nothing said before; a simulated person never speaks as an
+    assistant.
+    """
     if not re.search(r"\w", text):
         raise InvalidOutput("empty message", "empty_message")
     if re.match(r"\s*(user|assistant|teacher|student|tutor|system|human|ai|me|you)\s*:", text, re.IGNORECASE):
         raise InvalidOutput(f"the {role}'s message begins with a role label", "role_confusion")
     if not learner_like and _ASSISTANT_SPEAK.search(text):
         raise InvalidOutput(f"the {role} speaks as an assistant: {text!r}", "role_confusion")
+    if _REFUSAL.search(text):
+        raise InvalidOutput(f"the {role} refuses: {text!r}", "refused")
     said = plain(text)
     for turn in turns:
         if turn.text is not None and _repeats(said, plain(turn.text)):

@@ -41,6 +41,8 @@ def test_a_message_cut_by_the_token_limit_loses_its_unfinished_sentence():
         ("user : hello", "role_confusion"),
         ("How can I help you today?", "role_confusion"),
         ("as an AI I have no garden", "role_confusion"),
+        ("Sorry, but I can't assist with that.", "refused"),
+        ("I’m sorry, I cannot help with this.", "refused"),
         ("do you like my red garden?", "repeats_earlier_message"),
         ("do you like my big red garden?", "repeats_earlier_message"),
     ],
