@@ -1,5 +1,5 @@
 # Needs python3 (3.11 or newer) with venv, and node for pyright; everything else is installed into .venv.
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup demo test test-vllm lint format bench clean
 
 STAMP := .venv/.installed
 
@@ -15,6 +15,10 @@ demo: setup
 
 test: setup
 	.ci/stages lint format types tests
+
+# vLLM's CPU build goes into the cache folder (2.3 GB); OVERTURE_VLLM_URL names a server that runs already instead.
+test-vllm: setup
+	.ci/stages vllm-install vllm-tests
 
 lint: setup
 	.ci/stages lint format types

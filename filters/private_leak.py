@@ -10,6 +10,7 @@ of eight, with a word that was in neither the problem nor the talk in one of twe
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from schemas.contracts import Filter
 from schemas.dialogue import Dialogue
@@ -25,15 +26,16 @@ def leaked(text: str, secrets: Mapping[str, str], known: str = "", span: int = S
     A secret is given away by a run of `span` of its tokens, one of them not in `known`; if it is shorter, as a whole
     where it is distinctive.
     """
-    tokens, public = _tokens(text), _tokens(known)
-    runs, given_words = _runs(tokens, span), set(public)
+    if not secrets:
+        return []
+    said = _spaced(text)
     found: list[str] = []
     for name, secret in secrets.items():
-        of_secret = _tokens(secret)
-        if len(of_secret) >= span:
-            given = any(not given_words.issuperset(run) for run in _runs(of_secret, span) & runs)
+        if runs := _runs(secret, span):
+            seen = [run for run in runs if run in said]
+            given = bool(seen) and not all(set(_tokens(known)).issuperset(run.split()) for run in seen)
         else:
-            given = distinctive(secret) and _contains(tokens, of_secret) and not _contains(public, of_secret)
+            given = _whole(secret, span) and _contains(said, secret) and not _contains(_spaced(known), secret)
         if given:
             found.append(name)
     return found
@@ -85,12 +87,12 @@ class PrivateLeak(Filter):
         answers = [view.private[name] for name in self.answers if name in view.private]
         if scenario.verifier is not None:
             answers.append(scenario.verifier.answer)
-        given = _tokens("\n".join([*heard, view.public, *(f"{f.text} {f.value}" for f in scenario.facts)]))
-        said = _tokens(text)
-        return any(
-            _is_answer_like(answer) and _contains(said, _tokens(answer)) and not _contains(given, _tokens(answer))
-            for answer in answers
-        )
+        said = _spaced(text)
+        answers = [answer for answer in answers if _is_answer_like(answer) and _contains(said, answer)]
+        if not answers:
+            return False
+        given = _spaced("\n".join([*heard, view.public, *(f"{f.text} {f.value}" for f in scenario.facts)]))
+        return not all(_contains(given, answer) for answer in answers)
 
 
 def _is_answer_like(answer: str) -> bool:
@@ -114,17 +116,33 @@ def _own_words(view: View) -> str:
     return "\n".join([view.brief, *view.private.values(), *(f"{f.text}\n{f.value}" for f in facts)])
 
 
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s.,;:!?'\"()\[\]$-]")
+
+
 def _tokens(text: str) -> list[str]:
-    return re.findall(
-        r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[^\w\s.,;:!?'\"()\[\]$-]", text.lower().replace("’", "'")
-    )
+    return _TOKEN.findall(text.lower().replace("’", "'"))
 
 
-def _runs(tokens: list[str], size: int) -> set[tuple[str, ...]]:
-    """Runs of `size` tokens, at least half of them words: the same sum can be worked out by anybody."""
+@lru_cache(maxsize=2048)
+def _spaced(text: str) -> str:
+    """Its tokens with a space around each: what is a run of tokens here is a substring there."""
+    return f" {' '.join(_tokens(text))} "
+
+
+@lru_cache(maxsize=2048)
+def _runs(secret: str, size: int) -> tuple[str, ...]:
+    """Runs of `size` tokens, spaced, at least half of them words: the same sum can be worked out by anybody."""
+    tokens = _tokens(secret)
     runs = zip(*(tokens[i:] for i in range(size)), strict=False)
-    return {run for run in runs if 2 * sum(token.isalpha() for token in run) >= size}
+    return tuple(dict.fromkeys(f" {' '.join(r)} " for r in runs if 2 * sum(token.isalpha() for token in r) >= size))
 
 
-def _contains(tokens: list[str], part: list[str]) -> bool:
-    return bool(part) and any(tokens[i : i + len(part)] == part for i in range(len(tokens) - len(part) + 1))
+@lru_cache(maxsize=2048)
+def _whole(secret: str, span: int) -> bool:
+    """Whether a secret too short for a run gives itself away as a whole."""
+    return len(_tokens(secret)) < span and distinctive(secret)
+
+
+def _contains(spaced: str, part: str) -> bool:
+    wanted = _spaced(part)
+    return not wanted.isspace() and wanted in spaced

@@ -17,6 +17,8 @@ def prompt_leak(dialogue: Dialogue, role: str, turn: int, prompt: str) -> Verdic
         if holder != role:
             secrets |= {f"{holder}.{name}": text for name, text in view.private.items()}
             secrets |= {fact.id: fact.text for fact in view.facts if fact.id not in out}
+    if not secrets:
+        return KEEP
     mine = views[role]
     own = [mine.brief, mine.public, *mine.private.values(), *(f.text for f in mine.facts)]
     names = leaked(prompt, secrets, "\n".join([*own, *(t.text or "" for t in before)]))

@@ -1,27 +1,36 @@
-"""The chat and embedding clients of any OpenAI-compatible server (vLLM, llama.cpp): aiohttp and orjson.
+"""The chat and embedding clients of any OpenAI-compatible server (vLLM, llama.cpp).
 
-The openai package costs 15 times the CPU per request; at 200 requests in flight that is the difference between a busy
-server and a waiting one.
+A request's messages are rendered once: what a conversation's last request began with is sent again as the same bytes
+(law 10), and its calls go to the endpoint whose cache holds them.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 import numpy as np
+import orjson
 
+from inference.addresses import api_root, read_endpoints
+from inference.endpoint import Changes, Endpoint, served_names
+from inference.openai_transport import OpenaiTransport
+from inference.pool import Home, Pool
 from inference.structured import parse
-from inference.transport import PATIENCE, Patience, Server, api_root
-from schemas.chat import CallKey, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
+from inference.transport import KEEP_ALIVE_S, PATIENCE, AiohttpTransport, Patience
+from schemas.chat import CallKey, Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.contracts import EmbedTexts
-from schemas.errors import InvalidOutput, NoStructuredOutput, Refused, Unreachable
+from schemas.errors import InputError, InvalidOutput, NoStructuredOutput, Refused, Unreachable
 from schemas.identity import stable_hash
 
 EMBED_BATCH = 64
 EMBED_IN_FLIGHT = 4
+FOLLOW_S = 1.0
+_log = logging.getLogger(__name__)
 
 
 def request_hash(request: ChatRequest, model: str) -> str:
@@ -33,15 +42,17 @@ def request_hash(request: ChatRequest, model: str) -> str:
         request.seed,
         request.stop,
         request.json_schema,
+        request.n,
     )
 
 
 def chat_payload(request: ChatRequest, model: str) -> dict[str, Any]:
-    """Every sampling parameter explicitly, by vLLM's and llama.cpp's names: each ignores what it does not know."""
+    """All but the messages. Every sampling parameter explicitly, by vLLM's and llama.cpp's names: each ignores what it
+    does not know.
+    """
     sampling = request.sampling
     payload: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "top_k": 0,
@@ -55,6 +66,8 @@ def chat_payload(request: ChatRequest, model: str) -> dict[str, Any]:
         "stream": False,
         "cache_prompt": True,
     }
+    if request.n > 1:
+        payload["n"] = request.n
     if request.stop:
         payload["stop"] = list(request.stop)
     if request.json_schema is not None:
@@ -68,56 +81,115 @@ def chat_payload(request: ChatRequest, model: str) -> dict[str, Any]:
     return payload
 
 
-def _read_reply(body: Any, model: str) -> ChatReply:
-    choice = body["choices"][0]
+class Transcript:
+    """The messages of one conversation as JSON bytes; what the last request began with is not rendered again."""
+
+    __slots__ = ("_messages", "_rendered")
+
+    def __init__(self) -> None:
+        self._messages: tuple[Message, ...] = ()
+        self._rendered: list[bytes] = []
+
+    def render(self, messages: tuple[Message, ...]) -> bytes:
+        same = 0
+        for before, now in zip(self._messages, messages, strict=False):
+            if before is not now and before != now:
+                break
+            same += 1
+        self._rendered[same:] = [orjson.dumps(m) for m in messages[same:]]
+        self._messages = messages
+        return b",".join(self._rendered)
+
+
+def chat_body(messages: bytes, payload: dict[str, Any]) -> bytes:
+    """Messages first: the bytes that requests of one conversation share are at the front."""
+    return b'{"messages":[%b],%b' % (messages, orjson.dumps(payload)[1:])
+
+
+def _read_reply(body: Any, model: str, n: int) -> ChatReply:
     usage = body.get("usage") or {}
     timings = body.get("timings") or {}
     cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    logprobs = (choice.get("logprobs") or {}).get("content")
-    text = choice["message"]["content"]
-    if not isinstance(text, str | None):
-        raise TypeError("content is not text")
+    choices = [_read_choice(choice) for choice in body["choices"]]
+    if len(choices) != n:
+        raise ValueError(f"{len(choices)} choices for {n}")
+    first = choices[0]
     return ChatReply(
-        text=text or "",
+        text=first.text,
         model=model,
-        finish_reason=str(choice.get("finish_reason") or "stop"),
+        finish_reason=first.finish_reason,
         prompt_tokens=int(usage.get("prompt_tokens") or 0),
         completion_tokens=int(usage.get("completion_tokens") or 0),
         cached_tokens=int(timings.get("cache_n", 0) if cached is None else cached),
-        logprob=sum(float(token["logprob"]) for token in logprobs) if logprobs else None,
+        logprob=first.logprob,
         prefill_ms=timings.get("prompt_ms"),
         decode_ms=timings.get("predicted_ms"),
+        others=tuple(choices[1:]),
     )
 
 
-class HttpChatModel:
-    """One model of one server, as `ChatModel`. Faults of the server are retried inside, content faults are not."""
+def _read_choice(choice: Any) -> Candidate:
+    finish_reason = str(choice.get("finish_reason") or "stop")
+    message = choice["message"]
+    refusal = message.get("refusal")
+    if refusal or finish_reason == "content_filter":
+        raise InvalidOutput(f"the model refuses: {str(refusal or finish_reason)[:120]}", "refused")
+    text = message["content"]
+    if not isinstance(text, str | None):
+        raise TypeError("content is not text")
+    logprobs = (choice.get("logprobs") or {}).get("content")
+    return Candidate(text or "", finish_reason, sum(float(t["logprob"]) for t in logprobs) if logprobs else None)
 
-    def __init__(self, server: Server, model: str):
-        self._server = server
+
+class Conversation:
+    """The calls of one (dialogue, role), as `ChatModel`: in order, each beginning with what the last one was."""
+
+    __slots__ = ("_home", "_order", "_pool", "_transcript", "model")
+
+    def __init__(self, pool: Pool, model: str, home: Home, order: int):
         self.model = model
-
-    def __repr__(self) -> str:
-        return f"HttpChatModel({self.model} at {self._server.shown})"
+        self._pool = pool
+        self._home = home
+        self._order = order
+        self._transcript = Transcript()
 
     async def ask(self, request: ChatRequest) -> ChatReply:
-        payload = chat_payload(request, self.model)
-        read = partial(_read_reply, model=self.model)
-        reply = await self._server.call("POST", "/chat/completions", payload, read)
+        body = chat_body(self._transcript.render(request.messages), chat_payload(request, self.model))
+        read = partial(_read_reply, model=self.model, n=request.n)
+        reply = await self._pool.call("POST", "/chat/completions", body, read, self._home, self._order)
         if request.json_schema is None:
             return reply
         return replace(reply, data=parse(reply.text, request.json_schema, reply.finish_reason))
 
 
-class HttpEmbedder:
-    """One embedding model of one server, as `Embedder`."""
+class HttpChatModel:
+    """One model, at one endpoint or many, as `ChatModel`. Servers' faults are retried inside, content faults are not."""
 
-    def __init__(self, server: Server, model: str):
-        self._server = server
+    def __init__(self, pool: Pool, model: str):
+        self.pool = pool
         self.model = model
 
     def __repr__(self) -> str:
-        return f"HttpEmbedder({self.model} at {self._server.shown})"
+        return f"HttpChatModel({self.model} at {', '.join(e.shown for e in self.pool.endpoints)})"
+
+    def conversation(self, key: str, order: int = 0) -> Conversation:
+        """`key`: equal ones go to the endpoint that has their prefix. `order`: the lowest gets the next free permit."""
+        return Conversation(self.pool, self.model, Home(key), order)
+
+    async def ask(self, request: ChatRequest) -> ChatReply:
+        """A conversation of one request."""
+        return await self.conversation(stable_hash([m.content for m in request.messages[:1]])).ask(request)
+
+
+class HttpEmbedder:
+    """One embedding model, at one endpoint or many, as `Embedder`."""
+
+    def __init__(self, pool: Pool, model: str):
+        self.pool = pool
+        self.model = model
+
+    def __repr__(self) -> str:
+        return f"HttpEmbedder({self.model} at {', '.join(e.shown for e in self.pool.endpoints)})"
 
     async def embed(self, texts: Sequence[str]) -> np.ndarray:
         batches = [list(texts[i : i + EMBED_BATCH]) for i in range(0, len(texts), EMBED_BATCH)]
@@ -136,7 +208,7 @@ class HttpEmbedder:
         return rows / norms
 
     async def _embed(self, batch: list[str], limit: asyncio.Semaphore) -> np.ndarray:
-        payload = {"model": self.model, "input": batch, "encoding_format": "float"}
+        body = orjson.dumps({"model": self.model, "input": batch, "encoding_format": "float"})
 
         def read(body: Any) -> np.ndarray:
             rows = np.zeros((len(batch), len(body["data"][0]["embedding"])), np.float32)
@@ -149,7 +221,7 @@ class HttpEmbedder:
             return rows
 
         async with limit:
-            return await self._server.call("POST", "/embeddings", payload, read)
+            return await self.pool.call("POST", "/embeddings", body, read, Home(batch[0]))
 
 
 class Connections:
@@ -158,34 +230,85 @@ class Connections:
     Models asked of the same base URL with the same key share one set of permits, sized by the first `max_in_flight`.
     """
 
-    def __init__(self, patience: Patience = PATIENCE):
+    def __init__(self, patience: Patience = PATIENCE, clients: int = 1):
+        """`clients`: processes of ours that share the servers."""
         self._patience = patience
+        self._clients = clients
         self._session: aiohttp.ClientSession | None = None
-        self._servers: dict[str, Server] = {}
+        self._changes = Changes()
+        self._pools: dict[tuple[str, ...], Pool] = {}
+        self._endpoints: dict[str, Endpoint] = {}
+        """By account: base URL, key and headers."""
+        self._followers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=0)  # the permits are the limit
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S)  # the permits are the limit
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for follower in self._followers:
+            follower.cancel()
+        for endpoint in self._endpoints.values():
+            await endpoint.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    def chat(self, spec: EndpointSpec) -> HttpChatModel:
-        return HttpChatModel(self.server(spec), spec.model)
+    def chat(self, *specs: EndpointSpec) -> HttpChatModel:
+        """`specs`: the endpoints that serve this one model."""
+        return HttpChatModel(self.pool(specs), specs[0].model)
 
-    def embedder(self, spec: EndpointSpec) -> HttpEmbedder:
-        return HttpEmbedder(self.server(spec), spec.model)
+    def embedder(self, *specs: EndpointSpec) -> HttpEmbedder:
+        return HttpEmbedder(self.pool(specs), specs[0].model)
 
-    def server(self, spec: EndpointSpec) -> Server:
+    def pool(self, specs: Sequence[EndpointSpec]) -> Pool:
+        """The pool of just these endpoints, in whatever order they are named."""
+        key = tuple(sorted({_account(spec) for spec in specs}))
+        if key not in self._pools:
+            self._pools[key] = Pool([self.endpoint(spec) for spec in specs], self._patience, self._changes)
+        return self._pools[key]
+
+    def endpoint(self, spec: EndpointSpec) -> Endpoint:
         if self._session is None:
             raise RuntimeError("Connections is used outside its `async with` block")
-        account = stable_hash(api_root(spec.base_url), spec.api_key_env, spec.headers)
-        if account not in self._servers:
-            self._servers[account] = Server(self._session, spec, self._patience)
-        return self._servers[account]
+        account = _account(spec)
+        if account not in self._endpoints:
+            if spec.transport == "openai":
+                transport = OpenaiTransport(spec, self._patience)
+            else:
+                transport = AiohttpTransport(self._session, spec, self._patience)
+            self._endpoints[account] = Endpoint(transport, spec, self._changes, self._clients)
+            self._endpoints[account].watch_metrics()
+        return self._endpoints[account]
+
+    def follow(self, pool: Pool, path: str, like: EndpointSpec) -> None:
+        """From now on the pool's endpoints are those the file lists: they join and leave while requests go on."""
+        self._followers.append(asyncio.create_task(self._follow(pool, Path(path), like)))
+
+    async def _follow(self, pool: Pool, path: Path, like: EndpointSpec) -> None:
+        before: list[str] | None = None
+        while True:
+            try:
+                listed = read_endpoints(path)
+                if listed != before:
+                    pool.replace([self.endpoint(replace(like, base_url=url)) for url in listed])
+                before = listed
+            except InputError as error:  # half written, or a slip: the endpoints stay as they are
+                _log.warning("%s; the endpoints stay as they are", error)
+            await asyncio.sleep(FOLLOW_S)
+
+    def told(self) -> dict[str, Any]:
+        """By endpoint: what was asked of it so far, as JSON."""
+        return {endpoint.shown: endpoint.told() for endpoint in self._endpoints.values()}
+
+
+def _account(spec: EndpointSpec) -> str:
+    return stable_hash(api_root(spec.base_url), spec.api_key_env, spec.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +333,8 @@ def embed_blocking(base_url: str, model: str) -> EmbedTexts:
 async def list_models(base_url: str, *, api_key_env: str | None = None, patience_s: float = 10.0) -> list[str]:
     """Names and aliases under which the server can be asked, as it tells them."""
     spec = EndpointSpec(base_url=base_url, model="", api_key_env=api_key_env)
-
-    def read(body: Any) -> list[str]:
-        names = [name for entry in body["data"] for name in (entry["id"], *entry.get("aliases", ()))]
-        return sorted({str(name) for name in names})
-
     async with Connections(Patience(faults_s=patience_s, answer_s=max(1.0, patience_s))) as http:
-        return await http.server(spec).call("GET", "/models", None, read)
+        return await http.pool([spec]).call("GET", "/models", b"", served_names, Home(""))
 
 
 async def wait_ready(base_url: str, timeout: float, *, api_key_env: str | None = None) -> None:
@@ -266,4 +384,5 @@ async def check_model(spec: EndpointSpec, timeout: float) -> None:
     names = await list_models(spec.base_url, api_key_env=spec.api_key_env, patience_s=timeout)
     if spec.model not in names:
         served = ", ".join(f"'{n}'" for n in names) or "none"
-        raise Refused(f"{spec.base_url} does not serve '{spec.model}'; it serves: {served}. Set `model` to one of them")
+        told = f"{spec.base_url} does not serve '{spec.model}'; it serves: {served}. Set `model` to one of them"
+        raise Refused(told, "not_found")

@@ -11,7 +11,7 @@ from schemas.errors import DataError
 
 
 class EmbeddingServer:
-    """`with EmbeddingServer(folder, name="minilm") as server: server.endpoint`. Loopback only, on a free port."""
+    """`with EmbeddingServer(folder, name="minilm") as server: server.endpoints`. Loopback only, on a free port."""
 
     def __init__(self, folder: Path, name: str, *, threads: int = 2, ready_s: float = 180.0, log: Path | None = None):
         self._folder = folder
@@ -31,8 +31,8 @@ class EmbeddingServer:
         self.process.stop()
 
     @property
-    def endpoint(self) -> EndpointSpec:
-        return EndpointSpec(base_url=self.process.base_url, model=self._name, max_in_flight=32)
+    def endpoints(self) -> tuple[EndpointSpec, ...]:
+        return (EndpointSpec(base_url=self.process.base_url, model=self._name, max_in_flight=32),)
 
     def check(self) -> None:
         """Raises Unreachable with the end of the server's log when it is gone."""

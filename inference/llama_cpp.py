@@ -27,7 +27,7 @@ SETTINGS = LlamaSettings()
 
 
 class LlamaServer:
-    """`with LlamaServer(path, name="qwen") as server: server.endpoint`. Loopback only, on a free port."""
+    """`with LlamaServer(path, name="qwen") as server: server.endpoints`. Loopback only, on a free port."""
 
     def __init__(
         self,
@@ -61,9 +61,9 @@ class LlamaServer:
         self.process.stop()
 
     @property
-    def endpoint(self) -> EndpointSpec:
+    def endpoints(self) -> tuple[EndpointSpec, ...]:
         """In flight twice the slots: the server's queue is never empty, and no request waits there for long."""
-        return EndpointSpec(base_url=self.process.base_url, model=self._name, max_in_flight=2 * self._slots)
+        return (EndpointSpec(base_url=self.process.base_url, model=self._name, max_in_flight=2 * self._slots),)
 
     def check(self) -> None:
         """Raises Unreachable with the end of the server's log when it is gone."""

@@ -1,34 +1,57 @@
-"""A server somebody else runs (vLLM, llama.cpp, any OpenAI-compatible one), with the same face as our own."""
+"""Servers somebody else runs (vLLM, llama.cpp, any OpenAI-compatible one), with the same face as our own."""
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from inference.client import check_model
 from schemas.chat import EndpointSpec
+from schemas.errors import ServerError
+
+_log = logging.getLogger(__name__)
 
 
-class RemoteServer:
-    """`with RemoteServer(spec) as server: server.endpoint`. Entering waits until it answers and serves the model.
+class RemoteServers:
+    """`with RemoteServers(specs) as servers: servers.endpoints`. Entering waits until one answers and serves the model;
+    one that does not is told of, and used as soon as it does.
 
     Raises Unreachable, or Refused with the names it serves.
     """
 
-    def __init__(self, endpoint: EndpointSpec, *, ready_s: float = 60.0):
-        self.endpoint = endpoint
+    def __init__(self, endpoints: Sequence[EndpointSpec], *, ready_s: float = 60.0):
+        self.endpoints = tuple(endpoints)
         self._ready_s = ready_s
 
     def __enter__(self) -> Self:
-        self._check(self._ready_s)
+        with ThreadPoolExecutor(1) as thread:  # the caller may be inside an event loop
+            found = thread.submit(asyncio.run, self._check()).result()
+        if len(found) == len(self.endpoints):
+            raise next(iter(found.values()))
+        for spec, error in found.items():
+            _log.info("%s is not used yet: %s", spec, error)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """It is not ours to stop."""
+        """They are not ours to stop."""
 
     def check(self) -> None:
-        """Raises a ServerError when it is gone or no longer serves the model."""
-        self._check(5.0)
+        """Whether one that is not ours is gone is found by asking it."""
 
-    def _check(self, patience_s: float) -> None:
-        with ThreadPoolExecutor(1) as thread:  # the caller may be inside an event loop
-            thread.submit(asyncio.run, check_model(self.endpoint, patience_s)).result()
+    async def _check(self) -> dict[str, ServerError]:
+        """What is wrong, by base URL; returns once one is well or all have failed."""
+        found: dict[str, ServerError] = {}
+        tasks = {asyncio.create_task(check_model(e, self._ready_s)): e.base_url for e in self.endpoints}
+        waiting = set(tasks)
+        while waiting and len(found) + len(waiting) == len(tasks):
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                error = task.exception()
+                if isinstance(error, ServerError):
+                    found[tasks[task]] = error
+                elif error is not None:
+                    raise error
+        for task in waiting:
+            task.cancel()
+        return found

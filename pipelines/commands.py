@@ -82,7 +82,7 @@ async def _asked(servers: Engines) -> list[str]:
     async with Connections() as http:
         vectors = await http.embedder(servers.embedder).embed(["hello"])
         told.append(f"embedder {servers.embedder.model}: {vectors.shape[1]} dimensions")
-        for endpoint in {m.endpoint.base_url + m.endpoint.model: m.endpoint for m in servers.roles.values()}.values():
+        for endpoint in {e.base_url + e.model: e for m in servers.roles.values() for e in m.endpoints}.values():
             model = http.chat(endpoint)
             request = ChatRequest(CallKey(0), (Message("user", "Say hi."),), Sampling(max_tokens=8), seed=1)
             reply = await model.ask(request)

@@ -60,7 +60,7 @@ def build_dataset(
         "run": str(run.path),
         "status": result.manifest.status,
         "already": result.already,
-        "usage": result.usage,
+        "usage": {name: result.counts.total(name) for name in ("prefill_ms", "decode_ms")},
         "play_s": result.play_s,
     }
 

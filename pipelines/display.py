@@ -74,7 +74,7 @@ class Display:
 
     def counts(self, counts: Counts) -> None:
         elapsed = max(time.monotonic() - self._began, 1e-3)
-        speed = counts.usage.get("completion_tokens", 0.0) / elapsed
+        speed = counts.total("completion_tokens") / elapsed
         note = (
             f"{counts.turns} turns, {speed:.0f} tokens/s, {counts.valid} valid of {counts.dialogues}, "
             f"{self._accepted} accepted before"

@@ -6,13 +6,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference.addresses import read_endpoints
 from inference.client import BlockingEmbedder
 from inference.embedding_server import EmbeddingServer
 from inference.llama_cpp import LlamaServer, LlamaSettings
-from inference.remote import RemoteServer
+from inference.remote import RemoteServers
 from inference.weights import fetch
 from pipelines.recipe import Recipe
-from pipelines.recipe_models import Embedding, LlamaCpp, Model
+from pipelines.recipe_models import Embedding, LlamaCpp, Model, Remote
 from pipelines.services import RoleModel
 from schemas.chat import EndpointSpec
 from schemas.contracts import EmbedTexts
@@ -50,36 +51,46 @@ def engines(recipe: Recipe, logs: Path, progress: Progress) -> Generator[Engines
             for name in sorted(set(recipe.roles.values()))
         }
         roles = {
-            role: RoleModel(servers[name].endpoint, recipe.models[name].sampling) for role, name in recipe.roles.items()
+            role: RoleModel(servers[name].endpoints, recipe.models[name].sampling, _listed(recipe.models[name]))
+            for role, name in recipe.roles.items()
         }
 
         def check() -> None:
             for server in (*servers.values(), embedder):
-                if not isinstance(server, RemoteServer):
-                    server.check()
+                server.check()
 
-        yield Engines(roles, embedder.endpoint, check)
+        yield Engines(roles, embedder.endpoints[0], check)
 
 
-def _server(name: str, model: Model, logs: Path, progress: Progress) -> LlamaServer | RemoteServer:
+def _server(name: str, model: Model, logs: Path, progress: Progress) -> LlamaServer | RemoteServers:
     if isinstance(model, LlamaCpp):
         settings = LlamaSettings(slots=model.slots, context=model.context, threads=model.threads or os.cpu_count() or 2)
         return LlamaServer(
             fetch(model.weights, progress), str(model.identity["model"]), settings, log=logs / f"{name}.log"
         )
-    endpoint = EndpointSpec(
-        base_url=model.base_url,
-        model=model.model,
-        api_key_env=model.api_key_env,
-        max_in_flight=model.max_in_flight,
-    )
-    return RemoteServer(endpoint, ready_s=READY_S)
+    listed = _listed(model)
+    endpoints = [
+        EndpointSpec(
+            base_url=url,
+            model=model.model,
+            api_key_env=model.api_key_env,
+            max_in_flight=model.max_in_flight,
+            transport=model.transport,
+        )
+        for url in (model.base_url if listed is None else read_endpoints(Path(listed)))
+    ]
+    return RemoteServers(endpoints, ready_s=READY_S)
 
 
-def _embedder(embedder: Embedding, logs: Path, progress: Progress) -> EmbeddingServer | RemoteServer:
+def _listed(model: Model) -> str | None:
+    """The file that lists its endpoints, if one does."""
+    return str(Path(model.endpoints_file).absolute()) if isinstance(model, Remote) and model.endpoints_file else None
+
+
+def _embedder(embedder: Embedding, logs: Path, progress: Progress) -> EmbeddingServer | RemoteServers:
     if embedder.use == "local":
         return EmbeddingServer(
             fetch(embedder.weights, progress), str(embedder.identity["model"]), threads=1, log=logs / "embedder.log"
         )
     endpoint = EndpointSpec(base_url=embedder.base_url, model=embedder.model, api_key_env=embedder.api_key_env)
-    return RemoteServer(endpoint, ready_s=READY_S)
+    return RemoteServers([endpoint], ready_s=READY_S)

@@ -4,12 +4,19 @@ One SQLite file a worker, in WAL mode, written by its owner alone; all files of 
 its worker. A record is keyed by (dialogue_id, branch, turn, step, attempt) and holds a hash of the request: an answer
 serves only the very request it answered. A process that dies loses nothing that was committed; a machine that loses
 power may lose the last moments (`synchronous=NORMAL`), which are then asked again.
+
+Records are only ever appended, and committed by a thread of the journal's own: an index kept while writing costs eight
+times the CPU, since the next record of a dialogue lies nowhere near the last. So the index is made where it is needed,
+by whoever opens files that hold records already.
 """
 
 import asyncio
+import queue
 import sqlite3
+import threading
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -18,13 +25,23 @@ from schemas.errors import RunError, StorageError
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (
-    dialogue_id TEXT, branch TEXT, turn INTEGER, step TEXT, attempt INTEGER,
-    request TEXT NOT NULL, answer BLOB NOT NULL,
-    PRIMARY KEY (dialogue_id, branch, turn, step, attempt)
-) WITHOUT ROWID;
+    dialogue_id TEXT NOT NULL, branch TEXT NOT NULL, turn INTEGER NOT NULL, step TEXT NOT NULL,
+    attempt INTEGER NOT NULL, request TEXT NOT NULL, answer BLOB NOT NULL
+);
 """
-GROUP_COMMIT_S = 0.002
-"""Answers that arrive within this time share one commit."""
+_INDEX = """
+CREATE TEMP TABLE places AS SELECT dialogue_id, rowid AS record FROM calls;
+CREATE INDEX temp.by_dialogue ON places (dialogue_id, record);
+"""
+_ANSWERS = """
+SELECT branch, turn, step, attempt, request, answer FROM temp.places JOIN calls ON calls.rowid = places.record
+WHERE places.dialogue_id = ? ORDER BY places.record
+"""
+_FIELDS = 7
+GATHER_S = 0.003
+"""Answers that arrive within this time, or while others are committed, share one commit."""
+MOST, MOST_BYTES = 4000, 4 << 20
+"""Answers that gather: at either, `put` waits for the writer. SQLite takes 32,766 parameters a statement."""
 BUSY_S = 30.0
 """How long another process may hold a file."""
 
@@ -43,88 +60,156 @@ class Answer(NamedTuple):
     answer: bytes
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What one commit takes."""
+
+    values: list[str | int | bytes] = field(default_factory=list[str | int | bytes])
+    """The fields of all records, one after the other: one statement, which lets go of the interpreter once."""
+    waiters: list[asyncio.Future[None]] = field(default_factory=list[asyncio.Future[None]])
+    bytes: int = 0
+    error: Exception | None = None
+
+    def tell(self) -> None:
+        for waiter in self.waiters:
+            if not waiter.done() and not waiter.get_loop().is_closed():  # a caller may have been cancelled
+                if self.error is None:
+                    waiter.set_result(None)
+                else:
+                    waiter.set_exception(self.error)
+        self.waiters = []
+
+
 class Journal:
     """`with Journal(folder, name, fingerprint) as journal`: writes `<name>.sqlite`, reads every file of the folder.
 
-    `fingerprint`: of generation. Entering raises RunError for a file of another one, StorageError for a bad disk.
+    For one event loop. `fingerprint`: of generation. Entering raises RunError for a file of another one, StorageError
+    for a bad disk.
     """
 
     def __init__(self, folder: Path, name: str, fingerprint: str):
         self._folder = folder
         self._path = folder / f"{name}.sqlite"
         self._fingerprint = fingerprint
-        self._pending: list[tuple[str, *tuple[str | int | bytes, ...]]] = []
-        self._committed: asyncio.Future[None] | None = None
-        self._connections: list[sqlite3.Connection] = []
+        self._readers: list[sqlite3.Connection] = []
+        """Of the files that held records when this journal was opened, the own one last."""
+        self._gathering = _Batch()
+        self._committing: _Batch | None = None
+        self._due = False
+        """What gathers has waited long enough, and follows as soon as the writer is free."""
+        self._failed = False
+        self._room = asyncio.Event()
+        self._handed: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write, name=f"journal {name}", daemon=True)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self._own = stack.enter_context(closing(sqlite3.connect(self._path, timeout=BUSY_S)))
+                self._own = stack.enter_context(
+                    closing(sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False))
+                )
                 _prepare(self._own, self._fingerprint)
-                self._connections = [self._own]
-                _same(self._own, self._path, self._fingerprint)
-                for path in sorted(self._folder.glob("*.sqlite")):
-                    if path != self._path:
-                        other = stack.enter_context(closing(_read_only(path)))
-                        if _same(other, path, self._fingerprint):
-                            self._connections.append(other)
+                others = (p for p in sorted(self._folder.glob("*.sqlite")) if p != self._path)
+                for path in (*others, self._path):
+                    reader = stack.enter_context(closing(_read_only(path)))
+                    if _same(reader, path, self._fingerprint) and _indexed(reader):
+                        self._readers.append(reader)
             except (OSError, sqlite3.Error) as error:
                 raise _storage(self._path, error) from error
             self._opened = stack.pop_all()
+        self._writer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Raises StorageError when what is still to be committed cannot be."""
+        """Commits what is left. Raises StorageError when that cannot be."""
+        self._handed.put(None)
+        self._writer.join()
+        self._due = False
+        self._settle()
+        rest, self._gathering = self._gathering, _Batch()
         with self._opened:
-            error = self._flush()
-        if error is not None:
-            raise error
+            rest.error = self._commit(rest.values)
+        rest.tell()
+        if rest.error is not None:
+            raise rest.error
 
     def answers(self, dialogue_id: str) -> Mapping[Place, Answer]:
-        """Everything answered for one dialogue, from all files; of equal places the own file's."""
-        sql = "SELECT branch, turn, step, attempt, request, answer FROM calls WHERE dialogue_id = ?"
+        """What was answered for a dialogue before this journal was opened, in any file; of equal places the own
+        file's, and the last. A fresh run is not looked through.
+        """
         found: dict[Place, Answer] = {}
         try:
-            for connection in reversed(self._connections):
-                for branch, turn, step, attempt, request, answer in connection.execute(sql, (dialogue_id,)):
+            for reader in self._readers:
+                for branch, turn, step, attempt, request, answer in reader.execute(_ANSWERS, (dialogue_id,)):
                     found[Place(branch, turn, step, attempt)] = Answer(request, answer)
         except sqlite3.Error as error:
             raise _storage(self._path, error) from error
         return found
 
     async def put(self, dialogue_id: str, place: Place, answer: Answer) -> None:
-        """Returns once the answer is committed; a cancelled caller's answer is committed all the same."""
-        self._pending.append((dialogue_id, *place, *answer))
-        if self._committed is None:
-            loop = asyncio.get_running_loop()
-            self._committed = loop.create_future()
-            loop.call_later(GROUP_COMMIT_S, self._flush)
-        await asyncio.shield(self._committed)
+        """Returns once the answer is committed; a cancelled caller's answer is committed all the same.
 
-    def _flush(self) -> StorageError | None:
-        """Commits what is pending and tells those who wait. What could not be committed stays pending."""
-        if not self._pending:
-            return None
-        waiting, self._committed = self._committed, None
-        error = self._commit()
-        if waiting is None:
-            return error
-        if error is None:
-            waiting.set_result(None)
-        else:
-            waiting.set_exception(error)
-            waiting.exception()  # those who waited may all be gone: then nobody else retrieves it
-        return error
+        Raises StorageError when it could not be. It is kept then, and committed with the next, or on leaving.
+        """
+        while self._full():
+            self._room.clear()
+            await self._room.wait()
+        loop = asyncio.get_running_loop()
+        batch = self._gathering
+        if not batch.waiters:
+            loop.call_later(GATHER_S, self._hand_over)
+        waiter = loop.create_future()
+        batch.waiters.append(waiter)
+        batch.values += (dialogue_id, *place, *answer)
+        batch.bytes += len(answer.answer)
+        await waiter
 
-    def _commit(self) -> StorageError | None:
+    def _full(self) -> bool:
+        """Whether to wait for the writer; not where the last commit failed, or nobody would try again."""
+        gathered = self._gathering
+        return not self._failed and (len(gathered.values) >= MOST * _FIELDS or gathered.bytes >= MOST_BYTES)
+
+    def _hand_over(self) -> None:
+        """What has gathered, to the writer, if it is free."""
+        self._due = self._committing is not None
+        if not self._due and self._gathering.waiters:
+            self._committing, self._gathering = self._gathering, _Batch()
+            self._handed.put(self._committing)
+            self._room.set()
+
+    def _settle(self) -> None:
+        """Tells those who wait how the commit ended. What could not be committed goes first in the next."""
+        batch, self._committing = self._committing, None
+        if batch is None:  # told on leaving
+            return
+        self._failed = batch.error is not None
+        if self._failed:
+            self._gathering.values[:0] = batch.values
+            self._gathering.bytes += batch.bytes
+            self._room.set()
+        batch.tell()
+        if self._due:
+            self._hand_over()
+
+    def _write(self) -> None:
+        """The writer thread: it touches the connection and the batch it was handed, nothing else."""
+        while (batch := self._handed.get()) is not None:
+            batch.error = self._commit(batch.values)
+            with suppress(RuntimeError):  # the loop has ended: __exit__ settles it
+                batch.waiters[0].get_loop().call_soon_threadsafe(self._settle)
+
+    def _commit(self, values: list[str | int | bytes]) -> Exception | None:
+        step = MOST * _FIELDS
         try:
-            with self._own:
-                self._own.executemany("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)", self._pending)
+            for at in range(0, len(values), step):
+                part = values[at : at + step]
+                rows = ",".join(["(?,?,?,?,?,?,?)"] * (len(part) // _FIELDS))
+                self._own.execute(f"INSERT INTO calls VALUES {rows}", part)
         except sqlite3.Error as error:
             return _storage(self._path, error)
-        self._pending = []
+        except Exception as error:  # noqa: BLE001 - the thread's boundary: whoever waits is told, else they wait for ever
+            return error
         return None
 
 
@@ -132,8 +217,7 @@ def _prepare(own: sqlite3.Connection, fingerprint: str) -> None:
     own.execute("PRAGMA journal_mode=WAL")
     own.execute("PRAGMA synchronous=NORMAL")
     own.executescript(_TABLES)
-    with own:
-        own.execute("INSERT OR IGNORE INTO about VALUES ('generation_fingerprint', ?)", (fingerprint,))
+    own.execute("INSERT OR IGNORE INTO about VALUES ('generation_fingerprint', ?)", (fingerprint,))
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
@@ -150,6 +234,14 @@ def _same(connection: sqlite3.Connection, path: Path, fingerprint: str) -> bool:
             f"{path}: journal of generation {row[0][:12]}, this recipe is {fingerprint[:12]}: what decides its texts "
             "(families, speakers, models, sampling or seed) has changed; give another --out, or restore the recipe"
         )
+    return True
+
+
+def _indexed(reader: sqlite3.Connection) -> bool:
+    """Makes its records findable by dialogue, in a temporary file; False where there are none."""
+    if reader.execute("SELECT 1 FROM calls LIMIT 1").fetchone() is None:
+        return False
+    reader.executescript(_INDEX)
     return True
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import orjson
 
@@ -33,12 +33,49 @@ class Counts:
     dialogues: int = 0
     valid: int = 0
     turns: int = 0
-    usage: dict[str, float] = field(default_factory=dict[str, float])
+    live: int = 0
+    """Dialogues going on."""
+    usage: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    """By role: fields of `services.Usage`."""
+    endpoints: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    """By address: what `Endpoint.told` tells, added up over workers."""
     peak_mb: float = 0.0
+    """Of the largest worker."""
+    lag_p99_ms: float = 0.0
+    """Of the worker whose event loop was latest."""
+
+    def total(self, name: str) -> float:
+        """One field of usage over all roles."""
+        return sum(usage.get(name, 0) for usage in self.usage.values())
 
     @property
     def tokens(self) -> int:
-        return int(self.usage.get("prompt_tokens", 0) + self.usage.get("completion_tokens", 0))
+        return int(self.total("prompt_tokens") + self.total("completion_tokens"))
+
+    def add(self, more: "Counts") -> None:
+        """Those of another round."""
+        self.dialogues += more.dialogues
+        self.valid += more.valid
+        self.turns += more.turns
+        add(self.usage, more.usage)
+        add(self.endpoints, more.endpoints)
+        self.peak_mb = max(self.peak_mb, more.peak_mb)
+        self.lag_p99_ms = max(self.lag_p99_ms, more.lag_p99_ms)
+
+
+GAUGES = frozenset({"in_flight", "limit", "waiting", "aside"})
+"""Of an endpoint's fields those that say how it is now."""
+
+
+def add(total: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Adds numbers up, however deep; of anything else the last counts."""
+    for name, value in more.items():
+        if isinstance(value, dict):
+            add(total.setdefault(name, {}), cast("dict[str, Any]", value))
+        elif isinstance(value, int | float) and value is not True and value is not False:
+            total[name] = total.get(name, 0) + value
+        else:
+            total[name] = total.get(name) or value
 
 
 class _Worker:
@@ -166,13 +203,19 @@ def _note(worker: _Worker, event: Mapping[str, Any] | None, stopping: bool) -> N
 def _counts(workers: Sequence[_Worker]) -> Counts:
     total = Counts()
     for worker in workers:
-        for life in (worker.latest, *worker.before):
-            progress = life.get("progress", {})
-            if life is worker.latest:  # a new life counts its replayed dialogues again
-                total.dialogues += progress.get("dialogues", 0)
-                total.valid += progress.get("valid", 0)
-                total.turns += progress.get("turns", 0)
-            for name, value in life.get("usage", {}).items():
-                total.usage[name] = total.usage.get(name, 0) + value
-            total.peak_mb = max(total.peak_mb, life.get("end", {}).get("peak_mb", 0.0))
+        now = worker.latest
+        progress = now.get("progress", {})  # a new life counts its replayed dialogues again
+        total.dialogues += progress.get("dialogues", 0)
+        total.valid += progress.get("valid", 0)
+        total.turns += progress.get("turns", 0)
+        total.live += progress.get("live", 0)
+        add(total.usage, now.get("usage", {}))
+        add(total.endpoints, now.get("endpoints", {}))
+        for life in worker.before:
+            add(total.usage, life.get("usage", {}))
+            for name, told in life.get("endpoints", {}).items():
+                add(total.endpoints, {name: {k: v for k, v in told.items() if k not in GAUGES}})
+        end = now.get("end", {})
+        total.peak_mb = max(total.peak_mb, end.get("peak_mb", 0.0))
+        total.lag_p99_ms = max(total.lag_p99_ms, end.get("lag_p99_ms", 0.0))
     return total

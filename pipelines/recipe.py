@@ -89,8 +89,8 @@ class Recipe(Part):
     """Processes that play dialogues."""
     shard_size: Count = 100
     """Scenarios committed together."""
-    concurrency: Count = 4
-    """Dialogues a worker has in flight."""
+    concurrency: Count = 1024
+    """Most dialogues a worker has live. It starts fewer: as many as keep the servers busy and fit their caches."""
     oversample: Annotated[float, Field(strict=True, ge=1, le=100)] = 1.3
     """Dialogues a round plays for each one still wanted."""
     max_rounds: Count = 5

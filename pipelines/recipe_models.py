@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from inference.addresses import read_endpoints
 from inference.catalogue import WEIGHTS
 from pipelines.recipe_errors import fault, in_words, shown
 from schemas.chat import Sampling
-from schemas.errors import did_you_mean
+from schemas.errors import InputError, did_you_mean
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Amount = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
@@ -56,6 +57,18 @@ def _base_url(given: str) -> str:
     if url.scheme not in ("http", "https") or not url.hostname or port == 0 or re.search(r"\s", given.strip()):
         raise fault(f"{shown(given, ())} is not an http(s) URL; write one like http://127.0.0.1:8000/v1")
     return given.strip().rstrip("/")
+
+
+def _base_urls(given: Any) -> Any:
+    """One URL, or a list of them."""
+    if isinstance(given, str):
+        return (_base_url(given),)
+    if not isinstance(given, list | tuple):
+        return given
+    for place, url in enumerate(cast("list[Any]", given)):
+        if not isinstance(url, str):
+            raise fault(f"should be an http(s) URL, not {shown(url, ())}", place)
+    return tuple(map(_base_url, cast("list[str]", given)))
 
 
 def _env_name(given: str) -> str:
@@ -115,6 +128,7 @@ class LlamaCpp(Part):
     """null: one a core."""
     sampling: Overrides = {}
     """What is sampled differently than the speakers say; the keys of `schemas.chat.Sampling`."""
+    price: None = None
 
     @model_validator(mode="after")
     def _answers_fit(self) -> "LlamaCpp":
@@ -131,19 +145,51 @@ class LlamaCpp(Part):
         return {"model": _file_name(self.weights), "sampling": self.sampling}
 
 
+class Price(Part):
+    """What a million tokens cost, in whatever currency the sums are wanted."""
+
+    prompt: Amount
+    completion: Amount
+    cached: Amount | None = None
+    """Prompt tokens taken from a prefix cache; null: as much as others."""
+
+
 class Remote(Part):
-    """Any OpenAI-compatible server (`vllm serve ...`)."""
+    """OpenAI-compatible servers of one model (`vllm serve ...`): one, several, or a file that lists them."""
 
     use: Literal["remote"] = "remote"
-    base_url: Url
+    base_url: Annotated[tuple[str, ...], BeforeValidator(_base_urls)] = ()
+    """One URL or a list: the endpoints that serve the model."""
+    endpoints_file: str | None = None
+    """Instead of base_url: a file with one base URL a line, read again while a run goes on, so that endpoints join and
+    leave.
+    """
     model: ModelName
-    """The name the server gives it."""
+    """The name the servers give it."""
     api_key_env: EnvName | None = None
     """Name of the environment variable that holds the key."""
-    max_in_flight: Count = 64
-    """Most requests at once, of each worker."""
+    max_in_flight: Count = 1024
+    """Ceiling of a worker's requests at one endpoint; below it the limit is found by measurement."""
+    transport: Literal["aiohttp", "openai"] = "aiohttp"
+    """openai: through that package, for vendors it knows best; 15 times the CPU a request."""
     sampling: Overrides = {}
     """What is sampled differently than the speakers say; the keys of `schemas.chat.Sampling`."""
+    price: Price | None = None
+    """Of a million tokens; the manifest then tells what a run has cost."""
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "Remote":
+        if bool(self.base_url) == (self.endpoints_file is not None):
+            problem = "are both given" if self.base_url else "are both missing"
+            raise fault(
+                f"base_url and endpoints_file {problem}; give one of them, as `base_url: http://127.0.0.1:8000`"
+            )
+        if self.endpoints_file is not None:
+            try:
+                read_endpoints(Path(self.endpoints_file))
+            except InputError as error:
+                raise fault(str(error), "endpoints_file") from None
+        return self
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -188,7 +234,7 @@ def _one_of(value: Any, kinds: Mapping[str, type[Part]]) -> Any:
         raise fault(f"should be a mapping with `use:` one of {', '.join(kinds)}, not {shown(value, ())}")
     fields = cast(Mapping[str, Any], value)
     use = fields.get("use")
-    if use is None and "base_url" not in fields:
+    if use is None and not {"base_url", "endpoints_file"} & fields.keys():
         use = next(iter(kinds))
     if use is None:
         raise fault(f"is missing; one of {', '.join(kinds)}", "use")

@@ -70,8 +70,8 @@ class State:
         self.references = references
         self.clock = clock
         self.pool = Pool()
-        self.usage: dict[str, float] = {}
-        self.peak_mb = 0.0
+        self.counts = Counts()
+        """Of all rounds this invocation has played."""
         self.stopped_by = ""
         """The budget that ended the playing; empty while none has."""
 
@@ -106,10 +106,8 @@ class Result(NamedTuple):
     manifest: Manifest
     already: bool
     """The run had reached its target before."""
-    usage: dict[str, float]
+    counts: Counts
     play_s: float
-    peak_mb: float
-    """Of the largest worker."""
 
 
 def call(name: str, step: Callable[[], None]) -> None:
@@ -135,7 +133,7 @@ def build(
         state = prepare(wanted, run, resume, watch.fetching, clock)
         clock.phase("prepare", began)
         if (finished := state.finished()) is not None:
-            return Result(finished, True, {}, 0.0, 0.0)
+            return Result(finished, True, Counts(), 0.0)
         began = time.monotonic()
         servers = stack.enter_context(engines(state.recipe, run.logs, watch.fetching))
         clock.phase("start servers", began)
@@ -145,7 +143,7 @@ def build(
             step(f"select after round {number + 1}", partial(select_pool, state, servers))
             number += 1
         step("publish", partial(publish_run, state, servers, command))
-    return Result(read_manifest(run.manifest), False, state.usage, clock.seconds.get("play", 0.0), state.peak_mb)
+    return Result(read_manifest(run.manifest), False, state.counts, clock.seconds.get("play", 0.0))
 
 
 def prepare(recipe: Recipe, run: RunDir, resume: Resume, progress: Progress, clock: Clock) -> State:
@@ -227,20 +225,19 @@ def play_round(state: State, plan: Plan, servers: Engines, watch: Watch) -> None
             embedder=servers.embedder,
             journal=state.run.journal,
             folder=state.run.shards,
+            workers=workers,
         )
         for k in range(workers)
     ]
     counts = play_all(jobs, state.run.logs, watch.counts, lambda c: _spent(state, c), servers.check)
-    for name, value in counts.usage.items():
-        state.usage[name] = state.usage.get(name, 0.0) + value
-    state.peak_mb = max(state.peak_mb, counts.peak_mb)
+    state.counts.add(counts)
     state.clock.phase("play", began)
 
 
 def _spent(state: State, counts: Counts) -> bool:
     """Whether a budget ends the playing now; remembers which."""
     budget = state.recipe.budget
-    tokens = counts.tokens + int(state.usage.get("prompt_tokens", 0) + state.usage.get("completion_tokens", 0))
+    tokens = counts.tokens + state.counts.tokens
     if budget.minutes is not None and state.clock.minutes() >= budget.minutes:
         state.stopped_by = f"budget of {budget.minutes:g} minutes"
     elif budget.tokens is not None and tokens >= budget.tokens:
@@ -335,11 +332,12 @@ def _manifest(
         sources=tuple(_sources(state)),
         seconds=state.clock.seconds,
         tokens={
-            "all": Tokens(
-                prompt=int(state.usage.get("prompt_tokens", 0)),
-                completion=int(state.usage.get("completion_tokens", 0)),
-                cached=int(state.usage.get("cached_tokens", 0)),
+            role: Tokens(
+                prompt=int(usage["prompt_tokens"]),
+                completion=int(usage["completion_tokens"]),
+                cached=int(usage["cached_tokens"]),
             )
+            for role, usage in sorted(state.counts.usage.items())
         },
         started=state.clock.started.isoformat(),
     )

@@ -1,32 +1,44 @@
 """The services a dialogue is played with: every call through the journal, every prompt kept for the leak scan."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import orjson
 
-from inference.client import Connections, HttpChatModel, HttpEmbedder, request_hash
+from inference.client import Connections, Conversation, HttpChatModel, HttpEmbedder, request_hash
+from inference.pool import Pool
 from pipelines.journal import Answer, Journal, Place
-from schemas.chat import ChatReply, ChatRequest, EndpointSpec, Sampling
+from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Sampling
 from schemas.contracts import Services
-from schemas.errors import ContentError, ContextOverflow, InvalidOutput
+from schemas.errors import ContentError, ContextOverflow, InvalidOutput, Unanswered
 from schemas.identity import stable_hash
+
+_FAULTS: Mapping[str, type[ContextOverflow] | type[Unanswered]] = {
+    "ContextOverflow": ContextOverflow,
+    "Unanswered": Unanswered,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RoleModel:
     """One role's model, resolved: picklable, so that it travels to any worker."""
 
-    endpoint: EndpointSpec
+    endpoints: tuple[EndpointSpec, ...]
     sampling: Mapping[str, float | int] = field(default_factory=dict[str, float | int])
     """What is sampled differently than the speakers say."""
+    endpoints_file: str | None = None
+    """Lists the endpoints of this model, and is read again while a worker runs."""
+
+    @property
+    def model(self) -> str:
+        return self.endpoints[0].model
 
 
 @dataclass(slots=True)
 class Usage:
-    """What a worker has asked for so far."""
+    """What one role has asked for so far."""
 
     calls: int = 0
     replayed: int = 0
@@ -60,8 +72,11 @@ class DialogueCalls:
 
     journal: Journal
     dialogue_id: str
-    usage: Usage
+    usage: Mapping[str, Usage]
+    """By role; of the whole worker."""
     prompts: list[Prompt] = field(default_factory=list[Prompt])
+    held: dict[str, int] = field(default_factory=dict[str, int])
+    """Tokens of each role's last context, which its endpoint has cached."""
     answered: Mapping[Place, Answer] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,12 +95,11 @@ class DialogueCalls:
 class JournalledChat:
     """A role's ChatModel whose answers, unusable ones included, are asked for once.
 
-    Raises ContextOverflow or InvalidOutput for an unusable one, be it new or journalled.
+    Raises ContextOverflow, InvalidOutput or Unanswered for an unusable one, be it new or journalled.
     """
 
     role: str
-    model: HttpChatModel
-    name: str
+    model: Conversation
     sampling: Mapping[str, float | int]
     calls: DialogueCalls
 
@@ -95,19 +109,21 @@ class JournalledChat:
                 request, sampling=Sampling.model_validate({**request.sampling.model_dump(), **self.sampling})
             )
         self.calls.prompts.append(Prompt(self.role, request.key.turn, "\n".join(m.content for m in request.messages)))
-        hashed = request_hash(request, self.name)
+        hashed = request_hash(request, self.model.model)
         place = Place("", request.key.turn, request.key.step, request.key.attempt)
         known = self.calls.recall(place, hashed)
+        usage = self.calls.usage[self.role]
         if known is not None:
-            self.calls.usage.replayed += 1
+            usage.replayed += 1
             return _decoded(known)
         try:
             reply = await self.model.ask(request)
         except ContentError as fault:
             await self.calls.keep(place, hashed, _encoded_fault(fault))
             raise
-        self.calls.usage.add(reply)
-        await self.calls.keep(place, hashed, orjson.dumps(asdict(reply)))
+        usage.add(reply)
+        self.calls.held[self.role] = reply.prompt_tokens + reply.completion_tokens
+        await self.calls.keep(place, hashed, orjson.dumps(reply))
         return reply
 
 
@@ -116,13 +132,12 @@ class JournalledEmbedder:
     """An Embedder whose vectors are asked for once a dialogue."""
 
     model: HttpEmbedder
-    name: str
     calls: DialogueCalls
 
     async def embed(self, texts: Sequence[str]) -> np.ndarray:
         if not texts:
             return await self.model.embed(texts)
-        hashed = stable_hash(self.name, list(texts))
+        hashed = stable_hash(self.model.model, list(texts))
         place = Place("", -1, f"embed/{hashed[:16]}", 0)
         known = self.calls.recall(place, hashed)
         if known is None:
@@ -132,14 +147,41 @@ class JournalledEmbedder:
         return np.frombuffer(known, np.float32).reshape(len(texts), -1)
 
 
-def services_of(
-    calls: DialogueCalls, connections: Connections, roles: Mapping[str, RoleModel], embedder: EndpointSpec
-) -> Services:
-    chat = {
-        role: JournalledChat(role, connections.chat(m.endpoint), m.endpoint.model, m.sampling, calls)
-        for role, m in roles.items()
-    }
-    return Services(chat=chat, embed=JournalledEmbedder(connections.embedder(embedder), embedder.model, calls))
+class Models:
+    """The models of a worker's roles, over the connections of its loop."""
+
+    def __init__(self, connections: Connections, roles: Mapping[str, RoleModel], embedder: EndpointSpec):
+        self.usage = {role: Usage() for role in roles}
+        self._chat: dict[str, HttpChatModel] = {}
+        for role, model in roles.items():
+            self._chat[role] = connections.chat(*model.endpoints)
+            if model.endpoints_file is not None:
+                connections.follow(self._chat[role].pool, model.endpoints_file, model.endpoints[0])
+        self._roles = roles
+        self._embedder = connections.embedder(embedder)
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """That dialogues are played on, each once."""
+        return tuple(dict.fromkeys(model.pool for model in self._chat.values()))
+
+    def services(self, calls: DialogueCalls, order: int) -> Services:
+        """Of one dialogue. `order`: the lowest gets the next free permit."""
+        chat = {
+            role: JournalledChat(
+                role, model.conversation(f"{calls.dialogue_id}/{role}", order), self._roles[role].sampling, calls
+            )
+            for role, model in self._chat.items()
+        }
+        return Services(chat=chat, embed=JournalledEmbedder(self._embedder, calls))
+
+    def held(self, calls: DialogueCalls) -> dict[Pool, int]:
+        """Tokens of a dialogue's last contexts, by the pool that has them cached."""
+        found: dict[Pool, int] = {}
+        for role, tokens in calls.held.items():
+            pool = self._chat[role].pool
+            found[pool] = found.get(pool, 0) + tokens
+        return found
 
 
 def _encoded_fault(fault: ContentError) -> bytes:
@@ -149,7 +191,8 @@ def _encoded_fault(fault: ContentError) -> bytes:
 def _decoded(answer: bytes) -> ChatReply:
     data: dict[str, Any] = orjson.loads(answer)
     if "fault" not in data:
-        return ChatReply(**data)
-    if data["fault"] == "ContextOverflow":
-        raise ContextOverflow(data["message"])
+        others = tuple(Candidate(**other) for other in data.pop("others"))
+        return ChatReply(**data, others=others)
+    if data["fault"] in _FAULTS:
+        raise _FAULTS[data["fault"]](data["message"])
     raise InvalidOutput(data["message"], data["reason"])

@@ -79,7 +79,7 @@ def _reference(spec: str) -> Reference:
 def _embedder() -> Generator[EmbedTexts]:
     name = "all-minilm-l6-v2"
     with EmbeddingServer(fetch(name, lambda *_: None), name) as server:
-        yield BlockingEmbedder(server.endpoint)
+        yield BlockingEmbedder(server.endpoints[0])
 
 
 def _judged(

@@ -7,6 +7,7 @@ scikit-learn or datasets.
 """
 
 import asyncio
+import logging
 import os
 import resource
 import sys
@@ -25,10 +26,12 @@ from generators.play import play
 from inference.client import Connections
 from inference.transport import PATIENCE
 from outputs.store import read_records
+from pipelines.admission import Admission
 from pipelines.journal import Journal
+from pipelines.lag import Lag
 from pipelines.recipe import Recipe
 from pipelines.scenarios import group
-from pipelines.services import DialogueCalls, Prompt, RoleModel, Usage, services_of
+from pipelines.services import DialogueCalls, Models, Prompt, RoleModel
 from pipelines.shards import Shard, commit
 from schemas.chat import EndpointSpec
 from schemas.contracts import Filter, Reward, Services
@@ -58,8 +61,12 @@ class Job(Value):
     journal: Path
     folder: Path
     """Of the shards."""
+    workers: int = 1
+    """That play this round and share the servers."""
     patience_s: float = PATIENCE.faults_s
     """How long a server may fail before it is given up."""
+    stall_s: float | None = None
+    """How long one attempt may be silent; None: as long as an answer may take."""
 
 
 @dataclass(slots=True)
@@ -76,18 +83,17 @@ class Worker:
         self._job = job
         self._journal = journal
         self._connections = connections
+        self._models = Models(connections, job.roles, job.embedder)
+        self._admission = Admission(job.recipe.concurrency, self._models.pools, job.workers)
         self._open: dict[Shard, dict[int, list[Record]]] = {}
-        self.usage = Usage()
         self.progress = Progress()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Plays every shard; on `stop` commits the whole groups it has as partial shards."""
-        limit = asyncio.Semaphore(self._job.recipe.concurrency)
         async with _cancelled_by(stop), asyncio.TaskGroup() as tasks:
-            for shard, scenario in self._scenarios():
-                await limit.acquire()
-                task = tasks.create_task(self._dialogue(shard, scenario))
-                task.add_done_callback(lambda _: limit.release())
+            for order, (shard, scenario) in enumerate(self._scenarios()):
+                await self._admission.enter()
+                tasks.create_task(self._dialogue(shard, scenario, order))
         for shard, groups in self._open.items():
             siblings = self._job.recipe.families[shard.position].siblings
             whole = [r for g in groups.values() if len(g) == siblings for r in g]
@@ -106,12 +112,15 @@ class Worker:
                 for scenario in group(entry, index, self._job.recipe.seed, self._job.fingerprint):
                     yield shard, scenario
 
-    async def _dialogue(self, shard: Shard, scenario: Scenario) -> None:
+    async def _dialogue(self, shard: Shard, scenario: Scenario, order: int) -> None:
         entry = self._job.recipe.families[shard.position]
-        calls = DialogueCalls(self._journal, scenario.dialogue_id, self.usage)
-        services = services_of(calls, self._connections, self._job.roles, self._job.embedder)
-        dialogue = await play(entry.family, entry.speakers, scenario, services)
-        record = await self._judged(dialogue, shard, services, calls.prompts)
+        calls = DialogueCalls(self._journal, scenario.dialogue_id, self._models.usage)
+        try:
+            services = self._models.services(calls, order)
+            dialogue = await play(entry.family, entry.speakers, scenario, services)
+            record = await self._judged(dialogue, shard, services, calls.prompts)
+        finally:
+            self._admission.leave(self._models.held(calls))
         self._count(record)
         groups = self._open[shard]
         groups.setdefault(scenario.index, []).append(record)
@@ -119,6 +128,14 @@ class Worker:
             path = commit(shard, self._job.folder, (r for g in groups.values() for r in g), finished=True)
             del self._open[shard]
             tell({"shard": str(path)})
+
+    def told(self) -> dict[str, Any]:
+        """Counts so far: of dialogues, by role, by endpoint."""
+        return {
+            "progress": {**asdict(self.progress), "live": self._admission.live},
+            "usage": {role: asdict(usage) for role, usage in self._models.usage.items()},
+            "endpoints": self._connections.told(),
+        }
 
     def _count(self, record: Record) -> None:
         self.progress.dialogues += 1
@@ -190,7 +207,7 @@ def peak_mb() -> float:
 
 async def _report(worker: Worker) -> None:
     while True:
-        tell({"progress": asdict(worker.progress), "usage": asdict(worker.usage)})
+        tell(worker.told())
         await asyncio.sleep(PROGRESS_S)
 
 
@@ -206,15 +223,16 @@ async def work(job: Job) -> None:
     stop = asyncio.Event()
     threading.Thread(target=_listen, args=(asyncio.get_running_loop(), stop), daemon=True).start()
     with Journal(job.journal, job.name, job.fingerprint) as journal:
-        async with Connections(replace(PATIENCE, faults_s=job.patience_s)) as connections:
+        patience = replace(PATIENCE, faults_s=job.patience_s, first_byte_s=job.stall_s or PATIENCE.first_byte_s)
+        async with Connections(patience, clients=job.workers) as connections, Lag() as lag:
             worker = Worker(job, journal, connections)
             reporting = asyncio.create_task(_report(worker))
             try:
                 await worker.run(stop)
             finally:
                 reporting.cancel()
-            tell({"progress": asdict(worker.progress), "usage": asdict(worker.usage)})
-            tell({"end": {"peak_mb": peak_mb()}})
+            tell(worker.told())
+            tell({"end": {"peak_mb": peak_mb(), "lag_p99_ms": lag.quantile_ms(0.99)}})
 
 
 def first_error(error: BaseException) -> BaseException:
@@ -226,6 +244,7 @@ def first_error(error: BaseException) -> BaseException:
 
 
 def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")  # stderr: the worker's log
     job = Job.model_validate_json(Path(sys.argv[1]).read_bytes())
     try:
         asyncio.run(work(job))

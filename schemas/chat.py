@@ -48,6 +48,18 @@ class ChatRequest:
     json_schema: dict[str, Any] | None = None
     """The answer must be one JSON value of this schema; the reply's `data` then holds it, validated once."""
     logprobs: bool = False
+    n: int = 1
+    """Answers wanted from this one prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One answer of several to the same request."""
+
+    text: str
+    finish_reason: str
+    """`stop` or `length`."""
+    logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,8 @@ class ChatReply:
     prefill_ms: float | None = None
     decode_ms: float | None = None
     """Server-side times where the server tells them (llama.cpp's `timings`); never stored in the data."""
+    others: tuple[Candidate, ...] = ()
+    """The second and later answers, where `n` were wanted; `completion_tokens` counts all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +90,7 @@ class EndpointSpec:
     model: str
     api_key_env: str | None = None
     """Name of the environment variable that holds the key; the key itself is never stored."""
-    max_in_flight: int = 64
+    max_in_flight: int = 1024
+    """Ceiling of one process's requests in flight; below it the limit is found by measurement."""
+    transport: Literal["aiohttp", "openai"] = "aiohttp"
     headers: dict[str, str] = field(default_factory=dict)

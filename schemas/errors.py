@@ -11,7 +11,8 @@
     │   └── NoStructuredOutput               the server answers a JSON-schema request with something else
     ├── ContentError                      -  one answer is unusable; asked again, then the dialogue ends as a fault
     │   ├── ContextOverflow                  the prompt does not fit the model's context
-    │   └── InvalidOutput                    an answer that fails its schema or its checks
+    │   ├── InvalidOutput                    an answer that fails its schema or its checks, or a refusal
+    │   └── Unanswered                       one request that meets only faults while others are answered
     └── StorageError                      5  disk full, read-only, permission
 
 Infrastructure faults (ServerError), content faults (ContentError) and waiting are three different things; waiting is
@@ -53,7 +54,11 @@ class Unreachable(ServerError):
 
 
 class Refused(ServerError):
-    pass
+    """`kind`: not_found, unauthenticated, forbidden, unprocessable, connection (no TLS) or bad_request."""
+
+    def __init__(self, message: str, kind: str = "bad_request"):
+        super().__init__(message)
+        self.kind = kind
 
 
 class NoStructuredOutput(ServerError):
@@ -75,6 +80,11 @@ class ContextOverflow(ContentError):
 
 class InvalidOutput(ContentError):
     pass
+
+
+class Unanswered(ContentError):
+    def __init__(self, message: str):
+        super().__init__(message, "unanswered")
 
 
 class StorageError(OvertureError):

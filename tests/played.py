@@ -1,6 +1,6 @@
 """A function as the model: whole dialogues played without a server."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from talks import hashed_embed
 
 from generators.play import play
 from schemas.chat import ChatReply, ChatRequest
-from schemas.contracts import Family, Services
+from schemas.contracts import Family, Services, Speaker
 from schemas.dialogue import Dialogue
 from schemas.identity import rng
 from schemas.scenario import Policy, Scenario
@@ -70,7 +70,9 @@ def case(family: Family, seed: int = 0, policy: Policy = "proactive", **changes:
     return family.sample(rng(seed)).model_copy(update={**named, **changes})
 
 
-async def played(family: Family, scenario: Scenario, says: Says = obeys) -> tuple[Dialogue, list[ChatRequest]]:
+async def played(
+    family: Family, scenario: Scenario, says: Says = obeys, speakers: Mapping[str, Speaker] | None = None
+) -> tuple[Dialogue, list[ChatRequest]]:
     """The dialogue and every request it took."""
     given = services(says, *family.speakers)
-    return await play(family, family.speakers, scenario, given), requests(given)
+    return await play(family, speakers or family.speakers, scenario, given), requests(given)

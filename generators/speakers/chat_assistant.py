@@ -36,7 +36,6 @@ class ChatAssistant(PromptedSpeaker):
         Demonstration(heard="lost at cards", note="short, friendly reaction", message="Oh no, better luck next time!"),
     )
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
-    history: int = 1
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
         text = turn.text or ""

@@ -43,7 +43,6 @@ class ChatUser(PromptedSpeaker):
         ),
     )
     sampling: Sampling = Sampling(temperature=0.6, min_p=0.1, max_tokens=30)
-    history: int = 1
     attempts: int = 2
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:

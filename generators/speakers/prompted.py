@@ -1,8 +1,8 @@
 """A speaker that puts the program's move into words with one model call, and checks the words.
 
-Prompt order: who you are and demonstrations (static, so every server prefix-caches them), the history, and last this
-turn's one
-instruction, in brackets behind the other side's message.
+Prompt order (law 10): who you are and demonstrations, which are static, so every server prefix-caches them; the history;
+and last this turn's one instruction, in brackets behind the other side's message. With the whole history each prompt
+begins with the last one, all but its instruction.
 """
 
 from abc import abstractmethod
@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from generators.speakers.checks import check_message, tidy
-from schemas.chat import CallKey, ChatReply, ChatRequest, ChatRole, Message, Sampling
+from schemas.chat import CallKey, ChatReply, ChatRequest, Message, Sampling
 from schemas.contracts import Services, Speaker
 from schemas.dialogue import Move, Turn
 from schemas.errors import InvalidOutput
 from schemas.identity import derive, stable_hash
 from schemas.scenario import Value, View
+
+_NOTHING_HEARD = "[go on]"
+"""Stands before a message that answered none: many chat templates want the two sides to alternate."""
 
 
 class Demonstration(Value):
@@ -37,8 +40,10 @@ class PromptedSpeaker(Speaker):
     """Of every call."""
     attempts: int = 3
     """Answers asked for, each with its own seed, before the dialogue ends as a fault."""
-    history: int = 6
-    """Most recent messages shown; the prompt stays short for small models."""
+    history: int | None = None
+    """Most recent messages shown. null: all, so that each prompt begins with the last one and prefix caches keep every
+    token; a small model does better with few.
+    """
 
     async def speak(self, view: View, turns: Sequence[Turn], move: Move, seed: int, services: Services) -> Turn:
         if move.kind == "silence":
@@ -71,26 +76,20 @@ class PromptedSpeaker(Speaker):
         return said.model_copy(update={"labels": {**said.labels, "fallback": fault.reason}})
 
     def prompt(self, view: View, turns: Sequence[Turn], move: Move) -> tuple[Message, ...]:
-        lines: list[tuple[ChatRole, str]] = [("system", self.system.format(brief=view.brief))]
+        prompt = [Message("system", self.system.format(brief=view.brief))]
         for shown in self.demonstrated(move):
-            lines.append(("user", f"{shown.heard}\n[{shown.note}]".lstrip()))
-            lines.append(("assistant", shown.message))
-        demonstrated = len(lines)
-        spoken = [turn for turn in turns if turn.text is not None]
-        for turn in self.shown(spoken, move):
-            lines.append(("assistant" if turn.role == view.role else "user", turn.text or ""))
-        note = f"[{move.instruction}]"
-        if len(lines) > demonstrated and lines[-1][0] == "user":
-            lines[-1] = ("user", f"{lines[-1][1]}\n{note}")
-        else:
-            lines.append(("user", note))
-        merged: list[Message] = []
-        for role, text in lines:
-            if merged and merged[-1].role == role:
-                merged[-1] = Message(role, f"{merged[-1].content}\n{text}")
-            else:
-                merged.append(Message(role, text))
-        return tuple(merged)
+            prompt.append(Message("user", f"{shown.heard}\n[{shown.note}]".lstrip()))
+            prompt.append(Message("assistant", shown.message))
+        heard: list[str] = []
+        for turn in self.shown([t for t in turns if t.text is not None], move):
+            if turn.role != view.role:
+                heard.append(turn.text or "")
+                continue
+            prompt.append(Message("user", "\n".join(heard) or _NOTHING_HEARD))
+            prompt.append(Message("assistant", turn.text or ""))
+            heard = []
+        prompt.append(Message("user", "\n".join([*heard, f"[{move.instruction}]"])))
+        return tuple(prompt)
 
     def demonstrated(self, move: Move) -> tuple[Demonstration, ...]:
         """The demonstrations this move's prompt begins with."""
@@ -98,7 +97,7 @@ class PromptedSpeaker(Speaker):
 
     def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
         """The messages this move's prompt shows, of all that were said."""
-        return spoken[-self.history :]
+        return spoken if self.history is None else spoken[-self.history :]
 
     def answer_schema(self, view: View, move: Move) -> dict[str, Any] | None:
         """The JSON schema of this move's answer; None: the answer is the message itself."""

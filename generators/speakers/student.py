@@ -40,17 +40,20 @@ class Student(PromptedSpeaker):
     )
     sampling: Sampling = Sampling(temperature=0.4, min_p=0.1, max_tokens=70)
     """The longest answer is a sentence of 110 characters and its answer, as JSON."""
-    history: int = 4
 
     def demonstrated(self, move: Move) -> tuple[Demonstration, ...]:
-        """Questions for a question, answers for an answer: the prompt stays short."""
+        """Where the history is short: questions for a question, answers for an answer."""
+        if self.history is None:
+            return self.demonstrations
         asks = move.intent == "ask"
         return tuple(d for d in self.demonstrations if d.note.startswith("ask") == asks)
 
     def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
-        """A question is phrased from the note alone: with the whole problem before it a small model answers instead.
-        An answer needs the problem, which was said first, and the latest messages.
+        """Where the history is short, a question is phrased from the note alone: with the whole problem before it a small
+        model answers instead. An answer needs the problem, which was said first, and the latest messages.
         """
+        if self.history is None:
+            return spoken
         if move.intent == "ask":
             return spoken[-1:]
         return [*spoken[:1], *spoken[1:][-self.history :]]

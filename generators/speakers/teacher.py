@@ -31,7 +31,6 @@ class Teacher(PromptedSpeaker):
         Demonstration(heard="Ah, 12 kilos.", note="say it is right", message="Yes, that's right!"),
     )
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
-    history: int = 3
     attempts: int = 2
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:

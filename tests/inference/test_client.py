@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_server import FAULTS, ScriptedServer
 
+from inference.addresses import api_root
 from inference.client import (
     Connections,
     chat_payload,
@@ -26,7 +27,8 @@ from inference.client import (
     request_hash,
     wait_ready,
 )
-from inference.transport import Patience, api_root, retry_after_s
+from inference.faults import retry_after_s
+from inference.transport import Patience
 from schemas.chat import CallKey, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.errors import (
     ContextOverflow,

@@ -26,7 +26,7 @@ def server() -> Iterator[EmbeddingServer]:
 async def test_texts_that_mean_the_same_lie_close_whatever_their_batch(server: EmbeddingServer):
     texts = ["What time does the train leave?", "When is the train departing?", "I love chocolate cake."]
     async with Connections() as http:
-        embedder = http.embedder(server.endpoint)
+        embedder = http.embedder(*server.endpoints)
         rows = await embedder.embed(texts)
         filler = [f"{i} " * (i % 40 + 1) for i in range(100)]
         many = await asyncio.gather(*(embedder.embed([*filler, text]) for text in texts))
@@ -37,13 +37,13 @@ async def test_texts_that_mean_the_same_lie_close_whatever_their_batch(server: E
 
 
 def test_code_without_a_loop_can_embed(server: EmbeddingServer):
-    embed = embed_blocking(server.endpoint.base_url, "minilm")
+    embed = embed_blocking(server.endpoints[0].base_url, "minilm")
     assert embed(["a", "b"] * 40).shape == (80, 384)
 
 
 @pytest.mark.parametrize("body", [b"{", b"{}", b'{"input": []}', b'{"input": [1]}'])
 def test_a_bad_request_is_refused_and_the_server_goes_on(server: EmbeddingServer, body: bytes):
-    url = f"{server.endpoint.base_url}/v1/embeddings"
+    url = f"{server.endpoints[0].base_url}/v1/embeddings"
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"}), timeout=10)
     assert caught.value.code == 400

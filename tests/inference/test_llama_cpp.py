@@ -8,7 +8,7 @@ import pytest
 
 from inference.client import Connections, list_models, probe_structured_output
 from inference.llama_cpp import LlamaServer, LlamaSettings
-from inference.remote import RemoteServer
+from inference.remote import RemoteServers
 from inference.weights import fetch
 from schemas.chat import CallKey, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.errors import ContextOverflow, Refused
@@ -34,8 +34,8 @@ def server() -> Iterator[LlamaServer]:
 
 async def test_a_real_model_answers_with_counts_times_and_log_probability(server: LlamaServer):
     async with Connections() as http:
-        reply = await http.chat(server.endpoint).ask(replace(HELLO, logprobs=True))
-        again = await http.chat(server.endpoint).ask(HELLO)
+        reply = await http.chat(*server.endpoints).ask(replace(HELLO, logprobs=True))
+        again = await http.chat(*server.endpoints).ask(HELLO)
     assert len(reply.text.split()) >= 3 and reply.model == "smol"
     assert reply.prompt_tokens > 20 and 0 < reply.completion_tokens <= 20
     assert reply.logprob is not None and reply.logprob < 0
@@ -52,7 +52,7 @@ async def test_a_schema_holds_even_the_weakest_model(server: LlamaServer):
         "additionalProperties": False,
     }
     async with Connections() as http:
-        model = http.chat(server.endpoint)
+        model = http.chat(*server.endpoints)
         held = replace(HELLO, json_schema=schema, sampling=Sampling(max_tokens=60))
         replies = await asyncio.gather(*(model.ask(replace(held, seed=seed)) for seed in range(4)))
         await probe_structured_output(model)
@@ -62,16 +62,16 @@ async def test_a_schema_holds_even_the_weakest_model(server: LlamaServer):
 async def test_a_prompt_longer_than_a_slot_is_a_content_fault(server: LlamaServer):
     async with Connections() as http:
         with pytest.raises(ContextOverflow, match="512 tokens"):
-            await http.chat(server.endpoint).ask(replace(HELLO, messages=(Message("user", "word " * 700),)))
+            await http.chat(*server.endpoints).ask(replace(HELLO, messages=(Message("user", "word " * 700),)))
 
 
 async def test_it_can_be_used_like_any_remote_server(server: LlamaServer):
-    assert "smol" in await list_models(server.endpoint.base_url)
-    with RemoteServer(server.endpoint) as remote:
-        assert remote.endpoint == server.endpoint
+    assert "smol" in await list_models(server.endpoints[0].base_url)
+    with RemoteServers(server.endpoints) as remote:
+        assert remote.endpoints == server.endpoints
         remote.check()
     with (
         pytest.raises(Refused, match="does not serve 'qwen'; it serves: 'smol'"),
-        RemoteServer(EndpointSpec(server.endpoint.base_url, "qwen"), ready_s=5),
+        RemoteServers([EndpointSpec(server.endpoints[0].base_url, "qwen")], ready_s=5),
     ):
         pass

@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import re
 import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,8 @@ from hypothesis import strategies as st
 from scripted_server import ScriptedServer
 
 from inference.client import Connections
-from pipelines.journal import Answer, Journal, Place
-from pipelines.services import DialogueCalls, RoleModel, Usage, services_of
+from pipelines.journal import MOST, MOST_BYTES, Answer, Journal, Place
+from pipelines.services import DialogueCalls, Models, RoleModel
 from schemas.chat import CallKey, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.errors import ContextOverflow, InvalidOutput, RunError, StorageError
 
@@ -102,18 +105,36 @@ def test_a_killed_worker_loses_no_committed_answer(tmp_path: Path):
     assert len(answers(tmp_path, "d")) == 50
 
 
-async def test_a_full_disk_is_one_storage_error_and_nothing_before_it_is_lost(tmp_path: Path):
+async def test_a_full_disk_is_one_storage_error_and_nothing_is_lost(tmp_path: Path):
     with Journal(tmp_path, "w", "f" * 32) as journal:
         connection = journal._own  # the limit is of the connection
         await journal.put("d", PLACE, Answer("r", b"before"))
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages + 2}")
-        with pytest.raises(StorageError, match=r"w.sqlite: database or disk is full; free space .* then resume"):
-            await journal.put("d", PLACE._replace(turn=1), Answer("r", b"x" * 200_000))
-        assert dict(journal.answers("d")) == {PLACE: Answer("r", b"before")}
+        large = (journal.put("d", PLACE._replace(turn=n), Answer("r", b"x" * 100_000)) for n in (1, 2))
+        told = await asyncio.gather(*large, return_exceptions=True)
+        assert [type(error) for error in told] == [StorageError, StorageError]
+        assert re.search(r"w.sqlite: database or disk is full; free space .* then resume", str(told[0]))
+        assert answers(tmp_path, "d") == {PLACE: Answer("r", b"before")}
         connection.execute("PRAGMA max_page_count = 100000")
-        await journal.put("d", PLACE._replace(turn=2), Answer("r", b"after"))
-        assert len(journal.answers("d")) == 3  # what could not be committed was kept until it could
+        await journal.put("d", PLACE._replace(turn=1), Answer("r", b"after"))
+        found = answers(tmp_path, "d")  # what could not be committed was kept until it could, and keeps its order
+        assert {p.turn: a.answer[:5] for p, a in found.items()} == {0: b"befor", 1: b"after", 2: b"xxxxx"}
+
+
+async def test_a_full_disk_is_told_to_those_who_wait_for_room_too(tmp_path: Path):
+    with Journal(tmp_path, "w", "f" * 32) as journal:
+        journal._own.execute("PRAGMA max_page_count = 6")
+        puts = (journal.put("d", PLACE._replace(turn=n), Answer("r", b"x" * MOST_BYTES)) for n in range(3))
+        told = await asyncio.gather(*puts, return_exceptions=True)
+        assert [type(error) for error in told] == [StorageError] * 3
+        journal._own.execute("PRAGMA max_page_count = 100000")
+    assert len(answers(tmp_path, "d")) == 3
+
+
+async def test_what_sqlite_cannot_hold_is_told_and_not_waited_for(tmp_path: Path):
+    with pytest.raises(OverflowError), Journal(tmp_path, "w", "f" * 32) as journal, pytest.raises(OverflowError):
+        await journal.put("d", PLACE._replace(turn=2**70), Answer("r", b"x"))
 
 
 def test_a_disk_that_stays_full_is_told_when_the_journal_is_closed(tmp_path: Path):
@@ -165,6 +186,80 @@ async def test_a_cancelled_caller_does_not_lose_its_record(tmp_path: Path):
     assert len(answers(tmp_path, "d")) == 5
 
 
+def begin_writing(path: Path) -> sqlite3.Connection:
+    """Somebody else who writes: commits of the journal wait for the end of that."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    return other
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():
+        await asyncio.sleep(0.001)
+
+
+async def test_the_loop_goes_on_while_a_commit_takes_long_and_the_next_batch_gathers(tmp_path: Path):
+    with Journal(tmp_path, "w", "f" * 32) as journal, closing(begin_writing(tmp_path / "w.sqlite")) as other:
+        first = asyncio.create_task(journal.put("d", PLACE, Answer("r", b"first")))
+        await until(lambda: journal._committing is not None)
+        more = [asyncio.create_task(journal.put("d", PLACE._replace(turn=n), Answer("r", b"x"))) for n in range(1, 9)]
+        await until(lambda: journal._due)
+        assert not any(task.done() for task in (first, *more))
+        other.execute("ROLLBACK")
+        await asyncio.gather(first, *more)
+        assert len(answers(tmp_path, "d")) == 9
+
+
+async def test_who_puts_more_than_may_gather_waits_for_the_writer(tmp_path: Path):
+    large = Answer("r", b"x" * (MOST_BYTES // 2))
+    with Journal(tmp_path, "w", "f" * 32) as journal, closing(begin_writing(tmp_path / "w.sqlite")) as other:
+        first = asyncio.create_task(journal.put("d", PLACE, large))
+        await until(lambda: journal._committing is not None)
+        more = [asyncio.create_task(journal.put("d", PLACE._replace(turn=n), large)) for n in range(1, 8)]
+        await until(lambda: journal._due)
+        assert journal._gathering.bytes == MOST_BYTES
+        more[0].cancel()  # gathers already: committed
+        more[6].cancel()  # waits for room: never taken
+        other.execute("ROLLBACK")
+        await asyncio.gather(first, *more, return_exceptions=True)
+    assert sorted(place.turn for place in answers(tmp_path, "d")) == [0, 1, 2, 3, 4, 5, 6]
+
+
+async def test_many_small_answers_are_bounded_by_their_number(tmp_path: Path):
+    with Journal(tmp_path, "w", "f" * 32) as journal, closing(begin_writing(tmp_path / "w.sqlite")) as other:
+        puts = [journal.put("d", PLACE._replace(turn=n), Answer("r", b"")) for n in range(2 * MOST + 500)]
+        tasks = [asyncio.create_task(p) for p in puts]
+        await until(lambda: journal._due)
+        assert len(journal._gathering.waiters) <= MOST
+        other.execute("ROLLBACK")
+        await asyncio.gather(*tasks)
+    assert len(answers(tmp_path, "d")) == 2 * MOST + 500
+
+
+def test_what_is_still_being_committed_when_the_loop_ends_is_committed(tmp_path: Path):
+    async def left_behind(journal: Journal) -> None:
+        committing = [asyncio.create_task(journal.put("d", PLACE._replace(turn=n), Answer("r", b"x"))) for n in (0, 1)]
+        await until(lambda: journal._committing is not None)
+        gathering = asyncio.create_task(journal.put("d", PLACE._replace(turn=2), Answer("r", b"x")))
+        await asyncio.sleep(0)
+        for task in (*committing, gathering):
+            task.cancel()
+
+    with Journal(tmp_path, "w", "f" * 32) as journal, closing(begin_writing(tmp_path / "w.sqlite")) as other:
+        asyncio.run(left_behind(journal))
+        assert not answers(tmp_path, "d")
+        other.execute("ROLLBACK")
+    assert len(answers(tmp_path, "d")) == 3
+
+
+def test_a_life_is_told_what_earlier_ones_were_answered_not_its_own(tmp_path: Path):
+    put(tmp_path, "w", [("d", PLACE, Answer("r", b"earlier"))])
+    with Journal(tmp_path, "w", "f" * 32) as journal:
+        asyncio.run(journal.put("d", PLACE._replace(turn=1), Answer("r", b"now")))
+        assert dict(journal.answers("d")) == {PLACE: Answer("r", b"earlier")}
+    assert len(answers(tmp_path, "d")) == 2
+
+
 # What the services make of it
 
 
@@ -180,14 +275,14 @@ class Asking:
         self._connections = Connections()
         self._endpoint = EndpointSpec(server.base_url, "scripted")
         self._sampling = sampling
-        self.usage = Usage()
 
     async def __aenter__(self) -> "Asking":
         self._journal.__enter__()
         await self._connections.__aenter__()
-        self.calls = DialogueCalls(self._journal, "d", self.usage)
-        roles = {"user": RoleModel(self._endpoint, self._sampling)}
-        services = services_of(self.calls, self._connections, roles, self._endpoint)
+        models = Models(self._connections, {"user": RoleModel((self._endpoint,), self._sampling)}, self._endpoint)
+        self.usage = models.usage["user"]
+        self.calls = DialogueCalls(self._journal, "d", models.usage)
+        services = models.services(self.calls, order=0)
         self.chat, self.embed = services.chat["user"], services.embed
         return self
 

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,7 @@ def job(folder: Path, base_url: str, name: str = "worker-000", model: str = "scr
             "families": [{"use": "generators.families.tutoring.Tutoring"}],
             "models": {"default": endpoint},
             "embedder": endpoint,
+            "concurrency": 4,
         }
     )
     spec = EndpointSpec(base_url, model)
@@ -64,7 +67,7 @@ def job(folder: Path, base_url: str, name: str = "worker-000", model: str = "scr
         "recipe": recipe.for_worker(),
         "fingerprint": "f" * 32,
         "shards": tuple(cut(0, 0, GROUPS, 0, 4)),
-        "roles": {"student": RoleModel(spec), "teacher": RoleModel(spec)},
+        "roles": {"student": RoleModel((spec,)), "teacher": RoleModel((spec,))},
         "embedder": spec,
         "journal": folder / "journal",
         "folder": folder / "shards",
@@ -111,7 +114,7 @@ def test_a_worker_that_is_killed_alone_is_started_again_and_the_end_is_the_same(
 
     counts = play(tmp_path, job(tmp_path, slow.base_url), on_counts=kill_at)
     assert len(killed) == 2
-    assert counts.dialogues == GROUPS * 2 and counts.usage["replayed"] > 0
+    assert counts.dialogues == GROUPS * 2 and counts.total("replayed") > 0
     assert shards(tmp_path) == whole
     assert children() == []
 
@@ -150,8 +153,9 @@ def test_a_server_that_dies_is_a_server_error_and_what_it_answered_is_kept(tmp_p
     ):
         play(tmp_path, job(tmp_path, mortal.base_url))
     assert isinstance(caught.value, ServerError) and caught.value.exit_code == 4
-    with Journal(tmp_path / "journal", "reader", "f" * 32) as journal:
-        (answered,) = journal._connections[1].execute("SELECT count(*) FROM calls WHERE turn >= 0").fetchone()
+    (journal,) = (tmp_path / "journal").glob("*.sqlite")
+    with closing(sqlite3.connect(journal)) as connection:
+        (answered,) = connection.execute("SELECT count(*) FROM calls WHERE turn >= 0").fetchone()
     assert answered == 30
     assert children() == []
 

@@ -268,7 +268,7 @@ def test_a_directory_that_cannot_be_written_is_a_storage_error(tmp_path: Path, s
 
 def test_the_worker_stays_small(tmp_path: Path, server: ScriptedProcess) -> None:
     result = run(recipe(tmp_path, server.base_url), tmp_path / "run")
-    assert 0 < result.peak_mb < 200
+    assert 0 < result.counts.peak_mb < 200
 
 
 def test_the_manifest_accounts_for_every_dialogue(tmp_path: Path, server: ScriptedProcess) -> None:
