@@ -6,7 +6,6 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from discriminators.embedding import RememberedEmbed
 from schemas.contracts import Discriminator, EmbedTexts, FittedDiscriminator
@@ -201,6 +200,8 @@ def _scored(samples: Sequence[Sample], folds: Sequence[int], models: Sequence[Fi
 
 def _calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
     """A balanced logistic regression on out-of-fold logits; a column that points the wrong way gets slope 0."""
+    from sklearn.linear_model import LogisticRegression  # slow to import, and only fitting needs it
+
     spread = logits.std(axis=0)
     used = np.flatnonzero(spread > 0)
     slopes, intercept = np.zeros(logits.shape[1]), 0.0

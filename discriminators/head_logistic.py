@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.feature_extraction import DictVectorizer
 
 from discriminators.heads import text_labels
 from discriminators.logistic import FittedLogistic, fit_logistic
@@ -18,6 +17,8 @@ class HeadLogistic(Discriminator):
     one that is: of a skew of 2:1 in 200 dialogues matching leaves 69% at a strength of 1, and 36% at .01."""
 
     def fit(self, real: Sequence[Texts], synthetic: Sequence[Texts], embed: EmbedTexts, seed: int) -> FittedLogistic:
+        from sklearn.feature_extraction import DictVectorizer  # slow to import, and only fitting needs it
+
         one_hot = DictVectorizer(sparse=False).fit([text_labels(texts) for texts in (*real, *synthetic)])
 
         def featurise(dialogues: Sequence[Texts]) -> np.ndarray:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from schemas.contracts import Texts
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 Featurise = Callable[[Sequence[Texts]], Any]
 """Dialogues -> a matrix (dense or sparse), one row a dialogue."""
@@ -19,7 +21,7 @@ _BATCH = 256
 @dataclass(frozen=True, slots=True)
 class FittedLogistic:
     featurise: Featurise
-    model: LogisticRegression
+    model: "LogisticRegression"
 
     def scores(self, dialogues: Iterable[Texts]) -> Iterator[float]:
         source = iter(dialogues)
@@ -32,6 +34,8 @@ def fit_logistic(
 ) -> FittedLogistic:
     """Both classes weigh the same whatever their sizes, so that log-odds 0 means "as likely real as synthetic"."""
     labels = np.repeat([1, 0], [len(real), len(synthetic)])
+    from sklearn.linear_model import LogisticRegression  # slow to import, and only fitting needs it
+
     model = LogisticRegression(
         C=strength, class_weight="balanced", solver="liblinear", dual=True, max_iter=5000, random_state=seed % 2**32
     )

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from scipy.sparse import hstack
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-
 from discriminators.features import partner_text
 from discriminators.logistic import FittedLogistic, fit_logistic
 from schemas.contracts import Discriminator, EmbedTexts, Texts
@@ -24,6 +21,8 @@ class NgramLogistic(Discriminator):
     """Inverse of the regularisation (C): smaller is smoother."""
 
     def fit(self, real: Sequence[Texts], synthetic: Sequence[Texts], embed: EmbedTexts, seed: int) -> FittedLogistic:
+        from sklearn.feature_extraction.text import TfidfTransformer  # slow to import, and only fitting needs it
+
         tfidf = TfidfTransformer(sublinear_tf=True).fit(self._counts([*real, *synthetic]))
 
         def featurise(dialogues: Sequence[Texts]) -> Any:
@@ -34,6 +33,9 @@ class NgramLogistic(Discriminator):
     def _counts(self, dialogues: Sequence[Texts]) -> Any:
         """A sparse matrix of counts; hashed, so nothing is learnt and memory stays flat."""
         texts = [partner_text(texts) for texts in dialogues]
+        from scipy.sparse import hstack  # slow to import, and only fitting needs it
+        from sklearn.feature_extraction.text import HashingVectorizer
+
         characters = HashingVectorizer(analyzer="char", ngram_range=self.characters, **_COUNTS)
         words = HashingVectorizer(ngram_range=self.words, token_pattern=r"(?u)\b\w[\w']*|[^\w\s]", **_COUNTS)
         return hstack([characters.transform(texts), words.transform(texts)], format="csr")

@@ -2,13 +2,16 @@
 (law 3).
 """
 
+from collections.abc import Sequence
+
 from filters.private_leak import leaked
+from schemas.chat import Message
 from schemas.dialogue import Dialogue
 from schemas.judgement import KEEP, Verdict
 
 
-def prompt_leak(dialogue: Dialogue, role: str, turn: int, prompt: str) -> Verdict:
-    """`prompt`: the rendered request that asked `role` for turn number `turn`."""
+def prompt_leak(dialogue: Dialogue, role: str, turn: int, messages: Sequence[Message]) -> Verdict:
+    """`messages`: the rendered request that asked `role` for turn number `turn`."""
     views = dialogue.scenario.views
     before = dialogue.turns[:turn]
     out = {fact_id for t in before for fact_id in (*t.facts_disclosed, *t.facts_volunteered)}
@@ -21,6 +24,7 @@ def prompt_leak(dialogue: Dialogue, role: str, turn: int, prompt: str) -> Verdic
         return KEEP
     mine = views[role]
     own = [mine.brief, mine.public, *mine.private.values(), *(f.text for f in mine.facts)]
+    prompt = "\n".join(m.content for m in messages)
     names = leaked(prompt, secrets, "\n".join([*own, *(t.text or "" for t in before)]))
     if names:
         return Verdict(keep=False, reason="prompt_leak", detail=f"request of {role} for turn {turn}: {names[0]}")

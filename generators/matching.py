@@ -4,8 +4,6 @@ these are silent.
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from generators.speakers.checks import coverage
 from schemas.contracts import Services
 from schemas.scenario import Fact
@@ -21,7 +19,7 @@ async def carries(text: str, content: str, services: Services, share: float = 0.
     if coverage(text, content) >= share:
         return True
     vectors = await services.embed.embed([text, content])
-    return float(np.dot(vectors[0], vectors[1])) >= SAME_CONTENT
+    return float(vectors[0] @ vectors[1]) >= SAME_CONTENT
 
 
 async def nearest_fact(question: str, facts: Sequence[Fact], services: Services) -> Fact | None:
@@ -33,5 +31,5 @@ async def nearest_fact(question: str, facts: Sequence[Fact], services: Services)
         return fact
     vectors = await services.embed.embed([question, *[f.slot for f in facts]])
     similar = vectors[1:] @ vectors[0]
-    place = int(np.argmax(similar))
+    place = int(similar.argmax())
     return facts[place] if similar[place] >= SAME_SLOT else None

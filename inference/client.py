@@ -5,15 +5,14 @@ A request's messages are rendered once: what a conversation's last request began
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import aiohttp
-import numpy as np
 import orjson
 
 from inference.addresses import api_root, read_endpoints
@@ -21,11 +20,14 @@ from inference.endpoint import Changes, Endpoint, served_names
 from inference.openai_transport import OpenaiTransport
 from inference.pool import Home, Pool
 from inference.structured import parse
-from inference.transport import KEEP_ALIVE_S, PATIENCE, AiohttpTransport, Patience
+from inference.transport import PATIENCE, HttpTransport, Patience
 from schemas.chat import CallKey, Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.contracts import EmbedTexts
 from schemas.errors import InputError, InvalidOutput, NoStructuredOutput, Refused, Unreachable
 from schemas.identity import stable_hash
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EMBED_BATCH = 64
 EMBED_IN_FLIGHT = 4
@@ -35,23 +37,19 @@ _log = logging.getLogger(__name__)
 
 def request_hash(request: ChatRequest, model: str) -> str:
     """Of what decides the text, and of nothing else: not the key, not the endpoint, not `logprobs`."""
-    return stable_hash(
-        model,
-        [[m.role, m.content] for m in request.messages],
-        request.sampling.model_dump(),
-        request.seed,
-        request.stop,
-        request.json_schema,
-        request.n,
-    )
+    return _hashed(Transcript().render(request.messages), _settings(request, model))
+
+
+def _hashed(messages: bytes, settings: bytes) -> str:
+    return hashlib.blake2b(b"%b\n%b" % (messages, settings), digest_size=16).hexdigest()
 
 
 def chat_payload(request: ChatRequest, model: str) -> dict[str, Any]:
-    """All but the messages. Every sampling parameter explicitly, by vLLM's and llama.cpp's names: each ignores what it
-    does not know.
+    """All of a request but its messages and `logprobs`. Every sampling parameter explicitly, by vLLM's and llama.cpp's
+    names: each ignores what it does not know.
     """
     sampling = request.sampling
-    payload: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "model": model,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -67,18 +65,19 @@ def chat_payload(request: ChatRequest, model: str) -> dict[str, Any]:
         "cache_prompt": True,
     }
     if request.n > 1:
-        payload["n"] = request.n
+        settings["n"] = request.n
     if request.stop:
-        payload["stop"] = list(request.stop)
+        settings["stop"] = request.stop
     if request.json_schema is not None:
         wanted = {"name": "answer", "strict": True, "schema": request.json_schema}
-        payload["response_format"] = {"type": "json_schema", "json_schema": wanted}
-    if request.logprobs:
-        payload |= {
-            "logprobs": True,
-            "top_logprobs": 1,
-        }  # llama.cpp tells 20 alternatives a token unless told otherwise
-    return payload
+        settings["response_format"] = {"type": "json_schema", "json_schema": wanted}
+    return settings
+
+
+def _settings(request: ChatRequest, model: str) -> bytes:
+    # sorted only for the schema's sake: equal ones may differ in order
+    option = None if request.json_schema is None else orjson.OPT_SORT_KEYS
+    return orjson.dumps(chat_payload(request, model), option=option)
 
 
 class Transcript:
@@ -93,7 +92,7 @@ class Transcript:
     def render(self, messages: tuple[Message, ...]) -> bytes:
         same = 0
         for before, now in zip(self._messages, messages, strict=False):
-            if before is not now and before != now:
+            if before.content != now.content or before.role != now.role:
                 break
             same += 1
         self._rendered[same:] = [orjson.dumps(m) for m in messages[same:]]
@@ -101,9 +100,22 @@ class Transcript:
         return b",".join(self._rendered)
 
 
-def chat_body(messages: bytes, payload: dict[str, Any]) -> bytes:
-    """Messages first: the bytes that requests of one conversation share are at the front."""
-    return b'{"messages":[%b],%b' % (messages, orjson.dumps(payload)[1:])
+class Prepared(NamedTuple):
+    request: ChatRequest
+    hash: str
+    """What `request_hash` gives."""
+    body: bytes
+
+
+_LOGPROBS = b',"logprobs":true,"top_logprobs":1}'
+"""llama.cpp tells 20 alternatives a token unless told otherwise."""
+
+
+def prepared(request: ChatRequest, model: str, transcript: Transcript) -> Prepared:
+    """The bytes to send. Messages first: what the requests of one conversation share is at the front."""
+    messages, settings = transcript.render(request.messages), _settings(request, model)
+    end = settings[1:-1] + _LOGPROBS if request.logprobs else settings[1:]
+    return Prepared(request, _hashed(messages, settings), b'{"messages":[%b],%b' % (messages, end))
 
 
 def _read_reply(body: Any, model: str, n: int) -> ChatReply:
@@ -153,10 +165,16 @@ class Conversation:
         self._order = order
         self._transcript = Transcript()
 
+    def prepare(self, request: ChatRequest) -> Prepared:
+        return prepared(request, self.model, self._transcript)
+
     async def ask(self, request: ChatRequest) -> ChatReply:
-        body = chat_body(self._transcript.render(request.messages), chat_payload(request, self.model))
+        return await self.send(self.prepare(request))
+
+    async def send(self, prepared: Prepared) -> ChatReply:
+        request = prepared.request
         read = partial(_read_reply, model=self.model, n=request.n)
-        reply = await self._pool.call("POST", "/chat/completions", body, read, self._home, self._order)
+        reply = await self._pool.call("POST", "/chat/completions", prepared.body, read, self._home, self._order)
         if request.json_schema is None:
             return reply
         return replace(reply, data=parse(reply.text, request.json_schema, reply.finish_reason))
@@ -191,7 +209,9 @@ class HttpEmbedder:
     def __repr__(self) -> str:
         return f"HttpEmbedder({self.model} at {', '.join(e.shown for e in self.pool.endpoints)})"
 
-    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+    async def embed(self, texts: Sequence[str]) -> "np.ndarray":
+        import numpy as np  # 12 MB that a worker needs only where something is embedded
+
         batches = [list(texts[i : i + EMBED_BATCH]) for i in range(0, len(texts), EMBED_BATCH)]
         if not batches:
             return np.zeros((0, 0), np.float32)
@@ -207,10 +227,12 @@ class HttpEmbedder:
             raise InvalidOutput(f"{self!r} gives a vector without direction", "zero_embedding")
         return rows / norms
 
-    async def _embed(self, batch: list[str], limit: asyncio.Semaphore) -> np.ndarray:
+    async def _embed(self, batch: list[str], limit: asyncio.Semaphore) -> "np.ndarray":
+        import numpy as np
+
         body = orjson.dumps({"model": self.model, "input": batch, "encoding_format": "float"})
 
-        def read(body: Any) -> np.ndarray:
+        def read(body: Any) -> "np.ndarray":
             rows = np.zeros((len(batch), len(body["data"][0]["embedding"])), np.float32)
             missing = set(range(len(batch)))
             for row in body["data"]:
@@ -234,7 +256,7 @@ class Connections:
         """`clients`: processes of ours that share the servers."""
         self._patience = patience
         self._clients = clients
-        self._session: aiohttp.ClientSession | None = None
+        self._open = False
         self._changes = Changes()
         self._pools: dict[tuple[str, ...], Pool] = {}
         self._endpoints: dict[str, Endpoint] = {}
@@ -242,12 +264,7 @@ class Connections:
         self._followers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S)  # the permits are the limit
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-        )
+        self._open = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -255,9 +272,7 @@ class Connections:
             follower.cancel()
         for endpoint in self._endpoints.values():
             await endpoint.close()
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        self._open = False
 
     def chat(self, *specs: EndpointSpec) -> HttpChatModel:
         """`specs`: the endpoints that serve this one model."""
@@ -274,14 +289,14 @@ class Connections:
         return self._pools[key]
 
     def endpoint(self, spec: EndpointSpec) -> Endpoint:
-        if self._session is None:
+        if not self._open:
             raise RuntimeError("Connections is used outside its `async with` block")
         account = _account(spec)
         if account not in self._endpoints:
             if spec.transport == "openai":
                 transport = OpenaiTransport(spec, self._patience)
             else:
-                transport = AiohttpTransport(self._session, spec, self._patience)
+                transport = HttpTransport(spec, self._patience)
             self._endpoints[account] = Endpoint(transport, spec, self._changes, self._clients)
             self._endpoints[account].watch_metrics()
         return self._endpoints[account]
@@ -317,10 +332,10 @@ class BlockingEmbedder:
 
     spec: EndpointSpec
 
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+    def __call__(self, texts: Sequence[str]) -> "np.ndarray":
         return asyncio.run(self._embed(texts))
 
-    async def _embed(self, texts: Sequence[str]) -> np.ndarray:
+    async def _embed(self, texts: Sequence[str]) -> "np.ndarray":
         async with Connections() as http:
             return await http.embedder(self.spec).embed(texts)
 

@@ -16,8 +16,7 @@ from yarl import URL
 
 from inference.addresses import api_root
 from inference.faults import Fault, Response, TransportFault, error_message, sort
-from inference.flow import Answered
-from inference.permits import START, Permits
+from inference.flow import START, Answered, Permits
 from inference.server_metrics import ServerLoad, parse_metrics
 from inference.transport import Method, Transport, api_key
 from schemas.chat import ChatReply, EndpointSpec
@@ -46,7 +45,7 @@ class EndpointStats:
     sent: int = 0
     answered: int = 0
     faults: dict[str, int] = field(default_factory=dict[str, int])
-    """By kind."""
+    """By kind; answers that cannot be used by their reason. With `answered` and `cancelled` all that was sent."""
     cancelled: int = 0
     set_aside: int = 0
     prompt_tokens: int = 0
@@ -87,6 +86,8 @@ class Endpoint:
         """The last that its metrics told; None before, and of servers without metrics."""
         self.aside: str | None = None
         """Why it is set aside; None while it is in use."""
+        self.refusal: Refused | None = None
+        """Why it serves nobody although it answers; None while it is in use or does not answer."""
         self.last_answer = float("-inf")
         self._transport = transport
         self._model = spec.model
@@ -104,6 +105,11 @@ class Endpoint:
     def waiting_room(self) -> int:
         """Requests sent and requests that wait for a permit: its load."""
         return self.permits.in_flight + self.permits.waiting
+
+    @property
+    def has_room(self) -> bool:
+        """Another request would be sent at once."""
+        return self.waiting_room < self.permits.limit
 
     async def attempt(self, method: Method, path: str, body: bytes, read: Callable[[Any], T], order: int) -> T | Fault:
         """One attempt under a permit. Raises ContentError and Refused kinds; TurnedAway when set aside while it waits.
@@ -123,9 +129,10 @@ class Endpoint:
                 self.last_answer = clock()
                 answered = self._note_answer(outcome, self.last_answer - began)
             return outcome
-        except ContentError:
+        except ContentError as unusable:
             self.last_answer = clock()
             self._note_well()
+            self._count(unusable.reason)
             raise
         except Refused as refusal:
             self._note_refusal(refusal)
@@ -202,6 +209,7 @@ class Endpoint:
         """A server that lost its model or its key serves nobody; a request it cannot take says nothing about others."""
         self._count(refusal.kind)
         if refusal.kind in ("not_found", "unauthenticated", "forbidden"):
+            self.refusal = refusal
             self.set_aside(str(refusal))
 
     def _count(self, kind: str) -> None:
@@ -222,26 +230,40 @@ class Endpoint:
         while True:
             await asyncio.sleep(backoff(self.shown.encode(), self._probation))
             self._probation += 1
-            if await self._serves():
-                self.aside = None
+            before = self.refusal
+            try:
+                serves = await self._serves()
+            except Refused as refusal:
+                serves, self.refusal = False, refusal
+            if serves:
+                self.aside = self.refusal = None
                 self._in_a_row = self._refused_in_a_row = 0
                 _log.info("%s is back", self.shown)
                 self._changes.tell()
                 return
+            if before is None and self.refusal is not None:
+                self._changes.tell()
 
     async def _serves(self) -> bool:
+        """Raises Refused when it answers and does not serve the model, or not to us."""
         try:
             async with asyncio.timeout(PROBE_S):
                 response = await self.send("GET", "/models")
-        except (TimeoutError, Refused):
+        except TimeoutError:
             return False
         if isinstance(response, Fault):
             return False
+        if response.status in (401, 403):
+            said = self.clean(f"{self.shown}/models answers {response.status}: {error_message(response.content)}")
+            sort(response, said, f"{self.shown}/models", self._key_env)
         try:
             names = served_names(orjson.loads(response.content)) if response.status == 200 else None
         except _MALFORMED:
             return False
-        return names is not None and (not names or self._model in names)
+        if names and self._model not in names:
+            served = ", ".join(f"'{n}'" for n in names)
+            raise Refused(f"{self.shown} does not serve '{self._model}' any more; it serves: {served}", "not_found")
+        return names is not None
 
     def watch_metrics(self) -> None:
         """From now on, until closed."""

@@ -419,6 +419,10 @@ def _fell(before: Pace, after: Pace, seconds: float) -> float:
     return math.log(before.seconds / max(seconds, 1e-9)) / math.log(before.limit / after.limit)
 
 
+class TurnedAway(Exception):
+    """No permit of this endpoint is to be waited for any more."""
+
+
 class Permits:
     """The permits of one endpoint in one event loop. Each `acquire` that returned is followed by one `release`.
 
@@ -462,7 +466,7 @@ class Permits:
         except asyncio.CancelledError:
             if granted.cancelled():
                 self._forget()
-            else:  # granted in the same moment: the permit goes on to the next
+            elif granted.exception() is None:  # granted in the same moment: the permit goes on to the next
                 self.release(None)
             raise
 
@@ -486,6 +490,13 @@ class Permits:
         """The server's own count, its other clients' requests included; about once a second where it has one."""
         self._law.observe(self._clock(), load)
         self._grant()
+
+    def turn_away(self) -> None:
+        """Every waiter's `acquire` raises TurnedAway: the endpoint is set aside, others may have room."""
+        waiting, self._queue, self._waiting = self._queue, [], 0
+        for _, _, granted in waiting:
+            if not granted.done():
+                granted.set_exception(TurnedAway())
 
     def _take(self) -> None:
         self._in_flight += 1

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from inference.endpoint import Changes, Endpoint, backoff
 from inference.faults import Fault
-from inference.permits import TurnedAway
+from inference.flow import TurnedAway
 from inference.transport import Method, Patience
 from schemas.errors import Refused, Unanswered, Unreachable
 
@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 PLACE = 1.25
 """How far above its share of the load a home is placed."""
-STAY = 2.0
-"""How far above it a home is kept where its prefix is."""
+STAY = 1.5
+"""How far above it a home is kept where its prefix is, although it has to wait there for a permit."""
 
 
 class Home:
@@ -36,7 +36,7 @@ class Home:
 
 class Pool:
     def __init__(self, endpoints: Sequence[Endpoint], patience: Patience, changes: Changes):
-        self.endpoints: tuple[Endpoint, ...] = tuple(endpoints)
+        self.endpoints: tuple[Endpoint, ...] = tuple(dict.fromkeys(endpoints))
         self._patience = patience
         self._changes = changes
 
@@ -46,7 +46,7 @@ class Pool:
     def replace(self, endpoints: Sequence[Endpoint]) -> None:
         """Endpoints that join or leave; a request that waits at one that leaves goes elsewhere."""
         gone = set(self.endpoints) - set(endpoints)
-        self.endpoints = tuple(endpoints)
+        self.endpoints = tuple(dict.fromkeys(endpoints))
         for endpoint in gone:
             endpoint.permits.turn_away()
         self._changes.tell()
@@ -112,7 +112,7 @@ class Pool:
             return endpoint.waiting_room < bound * share * endpoint.permits.limit + 1
 
         kept = home.endpoint
-        if kept is not None and kept.aside is None and kept in serving and within(kept, STAY):
+        if kept is not None and kept in serving and (kept.has_room or within(kept, STAY)):
             return kept
         preferred = sorted(serving, key=lambda e: _weight(home.key, e.shown))
         home.endpoint = next((e for e in preferred if within(e, PLACE)), preferred[0])
@@ -134,6 +134,9 @@ class Pool:
         await asyncio.sleep(min(left, max(asked, backoff(body, attempt))))
 
     async def _await_one(self, since: float, last: Fault | None, attempts: int) -> None:
+        refusals = [e.refusal for e in self.endpoints if e.refusal is not None]
+        if refusals and len(refusals) == len(self.endpoints):
+            raise Refused("; ".join(map(str, refusals)), refusals[0].kind)
         clock = asyncio.get_running_loop().time
         answered = max((e.last_answer for e in self.endpoints), default=float("-inf"))
         left = self._patience.faults_s - (clock() - max(since, answered))

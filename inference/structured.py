@@ -1,17 +1,20 @@
 """An answer under a JSON schema becomes data: parsed and validated here, once."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from jsonschema import Draft202012Validator, SchemaError
-from jsonschema.protocols import Validator
 
 from schemas.errors import InvalidOutput, OvertureError
 
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
 
 @lru_cache(maxsize=256)
-def _validator(schema: bytes) -> Validator:
+def _validator(schema: bytes) -> "Validator":
+    from jsonschema import Draft202012Validator, SchemaError  # costs a start that asks for plain text nothing
+
     loaded = orjson.loads(schema)
     try:
         Draft202012Validator.check_schema(loaded)

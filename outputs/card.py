@@ -9,7 +9,7 @@ from outputs.manifest import Manifest
 from outputs.publish import SPLITS
 from outputs.store import count_rows
 from outputs.templates import render
-from schemas.table import Record
+from schemas.record import Record
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 

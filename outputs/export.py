@@ -10,7 +10,7 @@ from outputs.columns import PRIVATE
 from outputs.files import atomic_file
 from schemas.dialogue import Turn
 from schemas.errors import InputError, did_you_mean
-from schemas.table import Record, messages, to_row
+from schemas.record import Record, messages, to_row
 
 RowOf = Callable[[Record, frozenset[str]], dict[str, Any]]
 """A record and the private columns asked for -> one JSON-able row."""

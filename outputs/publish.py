@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 
 from outputs.files import fresh_directory, replace_directory, storage_errors
-from outputs.store import PartWriter, part_writer, read_dialogue_tables
+from outputs.parquet import PartWriter, part_writer
+from outputs.store import read_dialogue_tables
 from schemas.errors import DataError, OvertureError
 from schemas.identity import stable_hash
 from schemas.judgement import Realism, RewardValue, Selection
-from schemas.table import SCHEMA, to_json
+from schemas.record import to_json
+from schemas.table import SCHEMA
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

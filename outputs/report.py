@@ -9,7 +9,7 @@ from outputs.charts import funnel_bars, funnel_table, head_charts, pair_panels, 
 from outputs.files import write_text
 from outputs.manifest import Manifest
 from outputs.templates import render
-from schemas.table import Record
+from schemas.record import Record
 
 DIALOGUES_SHOWN = 12
 
@@ -39,6 +39,7 @@ def render_report(manifest: Manifest, records: Sequence[Record]) -> str:
         families=sorted({r.dialogue.scenario.family for r in shown}),
         played=sorted({r.dialogue.scenario.policy for r in shown}),
         completion_tokens=sum(t.completion for t in manifest.tokens.values()),
+        priced=any(t.cost is not None for t in manifest.tokens.values()),
     )
 
 

@@ -43,6 +43,10 @@ ReferenceSpec = Annotated[
     str | None,
     typer.Option("--reference", help="Real dialogues: pypi:chitchat-dataset, path:FILE.parquet or hf:owner/name."),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option("--metrics-port", min=1, max=65535, help="Prometheus metrics on this port of 127.0.0.1."),
+]
 
 
 @app.command(epilog="Example: overture run recipes/quickstart.yaml --set target=24")
@@ -55,19 +59,20 @@ def run(
     resume: Annotated[
         str, typer.Option(help="never, always or if-possible: continue what lies in --out.")
     ] = "if-possible",
+    metrics_port: MetricsPort = None,
 ) -> int:
     """Build the dataset of a recipe; continues what an interrupted run has left."""
     from pipelines import commands
 
-    return _scheduled(commands.order(recipe, out, _sets(set_, limit, seed), resume))
+    return _scheduled(commands.order(recipe, out, _sets(set_, limit, seed), resume), metrics_port)
 
 
 @app.command(epilog="Example: overture resume runs/quickstart")
-def resume(run_dir: RunPath) -> int:
+def resume(run_dir: RunPath, metrics_port: MetricsPort = None) -> int:
     """Continue a run from its directory alone."""
     from pipelines import commands
 
-    return _scheduled(commands.order_again(run_dir))
+    return _scheduled(commands.order_again(run_dir), metrics_port)
 
 
 @app.command(epilog="Example: overture validate recipes/*.yaml")
@@ -81,11 +86,23 @@ def validate(
 
 
 @app.command(epilog="Example: overture check recipes/vllm.yaml")
-def check(recipe: RecipePath, set_: Sets = None) -> int:
-    """Reach or start every server of a recipe and ask it for an answer and for structured output."""
+def check(
+    recipe: RecipePath,
+    set_: Sets = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Without measuring the speed.")] = False,
+) -> int:
+    """Ask every server of a recipe what it can do, and how fast; starts those that are the recipe's own."""
+    from pipelines import checking
+
+    return checking.check(recipe, set_ or [], quick)
+
+
+@app.command(epilog="Example: overture serve recipes/quickstart.yaml")
+def serve(recipe: RecipePath, set_: Sets = None) -> int:
+    """Start a recipe's own servers and keep them up until Ctrl-C: commands that need them find them."""
     from pipelines import commands
 
-    return commands.check(recipe, set_ or [])
+    return commands.serve(recipe, set_ or [])
 
 
 @app.command(epilog="Example: overture preview recipes/quickstart.yaml -n 1")
@@ -102,11 +119,24 @@ def preview(
 
 
 @app.command(epilog="Example: overture generate recipes/quickstart.yaml --out runs/raw --limit 100")
-def generate(recipe: RecipePath, out: Out = None, set_: Sets = None, limit: Limit = None, seed: Seed = None) -> int:
+def generate(
+    recipe: RecipePath,
+    out: Out = None,
+    set_: Sets = None,
+    limit: Limit = None,
+    seed: Seed = None,
+    metrics_port: MetricsPort = None,
+) -> int:
     """Play the first round of a recipe and keep every dialogue, unselected; no Prefect."""
     from pipelines import commands
 
-    return commands.generate(recipe, out, _sets(set_, limit, seed))
+    sets = _sets(set_, limit, seed)
+    if metrics_port is None:
+        return commands.generate(recipe, out, sets)
+    from pipelines.exposition import serve_metrics
+
+    with serve_metrics(metrics_port) as metrics:
+        return commands.generate(recipe, out, sets, metrics)
 
 
 @app.command(epilog="Example: overture judge chats.parquet --reference pypi:chitchat-dataset --out judged.parquet")
@@ -167,11 +197,11 @@ def view(path: Dialogues) -> int:
     return verbs.browse(path)
 
 
-def _scheduled(order: "Order") -> int:
+def _scheduled(order: "Order", metrics_port: int | None) -> int:
     own_prefect(order.run.path)
     from pipelines import scheduled
 
-    return scheduled.run(order)
+    return scheduled.run(order, metrics_port)
 
 
 def _sets(given: list[str] | None, limit: int | None, seed: int | None) -> list[str]:

@@ -1,26 +1,30 @@
-"""Commands that work without Prefect: validate, check, preview, generate; and what `run` and `resume` are asked for."""
+"""Commands that work without Prefect: validate, serve, preview, generate; and what `run` and `resume` are asked for."""
 
-import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, cast, get_args
 
 from rich.console import Console
 
-from inference.client import Connections, probe_structured_output
+from inference.remote import RemoteServers
+from outputs.render import render_dialogue
 from outputs.store import read_records
-from outputs.view import render_dialogue
 from pipelines import run as steps
 from pipelines.display import Display
-from pipelines.engines import Engines, engines
+from pipelines.engines import Server, embedder_key, embedder_server, engines, model_key, model_server
 from pipelines.recipe import Recipe, load
 from pipelines.rundir import Plan, Resume, RunDir
-from schemas.chat import CallKey, ChatRequest, Message, Sampling
+from pipelines.serving import announced, owner
+from pipelines.watching import Together, Watch
 from schemas.errors import InputError, RecipeError, did_you_mean
 
 OUT = Console()
+EMBEDDER = "embedder"
+SERVED_CHECK_S = 1.0
 
 
 class Order(NamedTuple):
@@ -65,32 +69,57 @@ def validate(recipes: Sequence[Path], sets: Sequence[str]) -> int:
     return RecipeError.exit_code if failed else 0
 
 
-def check(recipe: Path, sets: Sequence[str]) -> int:
+def serve(recipe: Path, sets: Sequence[str]) -> int:
+    """Until it is interrupted, which is how it is meant to end. Raises Unreachable when a server ends before that."""
     wanted = load(recipe, sets)
-    with (
-        tempfile.TemporaryDirectory() as logs,
-        Display(wanted, OUT) as display,
-        engines(wanted, Path(logs), display.fetching) as servers,
-    ):
-        for line in asyncio.run(_asked(servers)):
-            display.say(f"✓ {line}")
-    return 0
+    ours = dict(_to_serve(wanted))
+    if not ours:
+        raise InputError(f"{recipe}: nothing to serve: it asks only servers of yours; overture check asks them")
+    started: dict[str, Server] = {}
+    with ExitStack() as stack:
+        logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="overture-serve-")))
+        try:
+            with Display(wanted, Console(stderr=True)) as display:
+                for name, key in ours.items():
+                    server = _kept(wanted, name, logs, display.fetching)
+                    if not isinstance(server, RemoteServers):
+                        display.say(f"starting {name} ...")
+                        started[key] = server
+                    stack.enter_context(server)
+                    _tell_served(name, key, server)
+            if not started:
+                return 0
+            stack.enter_context(announced({key: server.endpoints for key, server in started.items()}))
+            OUT.print("Commands whose recipe has the same models use them. Ctrl-C stops them.", soft_wrap=True)
+            while True:
+                time.sleep(SERVED_CHECK_S)
+                for server in started.values():
+                    server.check()
+        except KeyboardInterrupt:
+            OUT.print("stopped")
+            return 0
 
 
-async def _asked(servers: Engines) -> list[str]:
-    told: list[str] = []
-    async with Connections() as http:
-        vectors = await http.embedder(servers.embedder).embed(["hello"])
-        told.append(f"embedder {servers.embedder.model}: {vectors.shape[1]} dimensions")
-        for endpoint in {e.base_url + e.model: e for m in servers.roles.values() for e in m.endpoints}.values():
-            model = http.chat(endpoint)
-            request = ChatRequest(CallKey(0), (Message("user", "Say hi."),), Sampling(max_tokens=8), seed=1)
-            reply = await model.ask(request)
-            await probe_structured_output(model)
-            told.append(
-                f"model {endpoint.model}: answers ({reply.completion_tokens} tokens) and keeps to a JSON schema"
-            )
-    return told
+def _to_serve(wanted: Recipe) -> Iterable[tuple[str, str]]:
+    """The models that are ours to start, each with the key under which its server is found."""
+    for name in sorted(set(wanted.roles.values())):
+        if (key := model_key(wanted.models[name])) is not None:
+            yield name, key
+    if (key := embedder_key(wanted.embedder)) is not None:
+        yield EMBEDDER, key
+
+
+def _kept(wanted: Recipe, name: str, logs: Path, progress: steps.Progress) -> Server:
+    if name == EMBEDDER:
+        return embedder_server(wanted.embedder, logs, progress)
+    return model_server(name, wanted.models[name], logs, progress)
+
+
+def _tell_served(name: str, key: str, server: Server) -> None:
+    already = f" (up already, by process {owner(key)})" if isinstance(server, RemoteServers) else ""
+    for endpoint in server.endpoints:
+        told = f"{name}: {endpoint.model} at {endpoint.base_url}{already}"
+        OUT.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def preview(recipe: Path, n: int, sets: Sequence[str]) -> int:
@@ -106,7 +135,7 @@ def preview(recipe: Path, n: int, sets: Sequence[str]) -> int:
     return 0
 
 
-def generate(recipe: Path, out: Path | None, sets: Sequence[str]) -> int:
+def generate(recipe: Path, out: Path | None, sets: Sequence[str], *watches: Watch) -> int:
     wanted = load(recipe, sets)
     run_dir = RunDir(out or Path("runs") / wanted.name)
     quotas = wanted.quotas()
@@ -116,17 +145,18 @@ def generate(recipe: Path, out: Path | None, sets: Sequence[str]) -> int:
         share = limit / max(wanted.target, 1)
         groups = {name: (0, min(stop, max(1, int(stop * share)))) for name, (_, stop) in groups.items()}
     with run_dir.lock():
-        _play(wanted, run_dir, groups)
+        _play(wanted, run_dir, groups, *watches)
     paths = run_dir.shard_paths()
     rows = sum(1 for _ in read_records(paths))
     OUT.print(f"{rows} dialogues in {run_dir.shards}; next: overture judge {run_dir.shards}", highlight=False)
     return 0
 
 
-def _play(wanted: Recipe, run_dir: RunDir, groups: dict[str, tuple[int, int]]) -> None:
+def _play(wanted: Recipe, run_dir: RunDir, groups: dict[str, tuple[int, int]], *watches: Watch) -> None:
     with Display(wanted, Console(file=sys.stderr)) as display:
         clock = steps.Clock()
         state = steps.prepare(wanted, run_dir, "if-possible", display.fetching, clock)
         plan = Plan(round=0, groups=groups)
-        with engines(state.recipe, run_dir.logs, display.fetching) as servers:
-            steps.play_round(state, plan, servers, display)
+        with steps.recorded(state), engines(state.recipe, run_dir.logs, display.fetching) as servers:
+            steps.play_round(state, plan, servers, Together(display, *watches))
+            state.events.tell("run_ended", status="generated")

@@ -4,6 +4,7 @@ decide what is done.
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from prefect.cache_policies import NO_CACHE
 
 from pipelines.display import Display
 from pipelines.environment import quiet
+from pipelines.exposition import serve_metrics
 from pipelines.pool import Counts
 from pipelines.recipe import load
 from pipelines.run import build
 from pipelines.rundir import Resume, RunDir
+from pipelines.watching import Together, Watch
 
 PROGRESS_EVERY_S = 5.0
 
@@ -28,6 +31,7 @@ def build_dataset(
     out: str | None = None,
     resume: Resume = "if-possible",
     command: str = "",
+    metrics_port: int | None = None,
 ) -> dict[str, Any]:
     """Build the dataset of a recipe.
 
@@ -37,14 +41,16 @@ def build_dataset(
         out: Run directory; default `runs/<recipe name>`.
         resume: `never`, `always` or `if-possible`.
         command: What the card shows as the command that makes the run again.
+        metrics_port: Where Prometheus finds the run's figures, on 127.0.0.1 alone; nowhere by default.
     """
     quiet()
     wanted = load(Path(recipe), sets or ())
     run = RunDir(Path(out) if out else Path("runs") / wanted.name)
-    with Display(wanted) as display:
-        result = build(
-            wanted, run, resume, command or f"overture run {recipe}", _Watched(display, wanted.name), _as_task
-        )
+    with ExitStack() as stack:
+        watches: list[Watch] = [stack.enter_context(Display(wanted)), _Artifacts(wanted.name)]
+        if metrics_port is not None:
+            watches.append(stack.enter_context(serve_metrics(metrics_port)))
+        result = build(wanted, run, resume, command or f"overture run {recipe}", Together(*watches), _as_task)
     rows = [
         {
             "step": s.name,
@@ -73,26 +79,25 @@ def _as_task(name: str, step: Callable[[], None]) -> None:
     take()
 
 
-class _Watched:
-    """The display, and a progress artifact a round."""
+class _Artifacts:
+    """A progress artifact a round."""
 
-    def __init__(self, display: Display, name: str):
-        self.fetching = display.fetching
-        self._display = display
+    def __init__(self, name: str):
         self._name = name
         self._artifact: Any = None
         self._planned = 1
         self._shown = 0.0
 
+    def fetching(self, name: str, done: int, total: int) -> None:
+        """Downloads have no artifact."""
+
     def round(self, number: int, planned: int, accepted: int) -> None:
-        self._display.round(number, planned, accepted)
         self._planned = max(planned, 1)
         self._artifact = create_progress_artifact(
             progress=0.0, key=f"round-{number + 1}", description=f"{planned} dialogues of {self._name}"
         )
 
     def counts(self, counts: Counts) -> None:
-        self._display.counts(counts)
         done = counts.dialogues >= self._planned
         if done or time.monotonic() - self._shown > PROGRESS_EVERY_S:
             self._shown = time.monotonic()

@@ -1,25 +1,32 @@
-"""The servers of a run: started once, shared by all workers, stopped by us."""
+"""The servers of a run: found where `overture serve` keeps them up, else started once, shared by all workers, stopped
+by us.
+"""
 
 import os
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from inference.addresses import read_endpoints
 from inference.client import BlockingEmbedder
 from inference.embedding_server import EmbeddingServer
 from inference.llama_cpp import LlamaServer, LlamaSettings
 from inference.remote import RemoteServers
+from inference.vllm import VllmServers, VllmSettings
 from inference.weights import fetch
 from pipelines.recipe import Recipe
-from pipelines.recipe_models import Embedding, LlamaCpp, Model, Remote
+from pipelines.recipe_models import Embedding, LlamaCpp, Model, Remote, Vllm
 from pipelines.services import RoleModel
+from pipelines.serving import find, server_key, weights_settings
 from schemas.chat import EndpointSpec
 from schemas.contracts import EmbedTexts
 
 READY_S = 15.0
 """A server that is ours to reach, not to start, gets this long to answer."""
+
+Server = EmbeddingServer | LlamaServer | RemoteServers | VllmServers
 
 Progress = Callable[[str, int, int], None]
 """(what is fetched, bytes done, bytes in all)"""
@@ -45,13 +52,13 @@ def engines(recipe: Recipe, logs: Path, progress: Progress) -> Generator[Engines
     kinds.
     """
     with ExitStack() as stack:
-        embedder = stack.enter_context(_embedder(recipe.embedder, logs, progress))
+        embedder = stack.enter_context(embedder_server(recipe.embedder, logs, progress))
         servers = {
-            name: stack.enter_context(_server(name, recipe.models[name], logs, progress))
+            name: stack.enter_context(model_server(name, recipe.models[name], logs, progress))
             for name in sorted(set(recipe.roles.values()))
         }
         roles = {
-            role: RoleModel(servers[name].endpoints, recipe.models[name].sampling, _listed(recipe.models[name]))
+            role: RoleModel(servers[name].endpoints, dict(recipe.models[name].sampling), _listed(recipe.models[name]))
             for role, name in recipe.roles.items()
         }
 
@@ -62,12 +69,47 @@ def engines(recipe: Recipe, logs: Path, progress: Progress) -> Generator[Engines
         yield Engines(roles, embedder.endpoints[0], check)
 
 
-def _server(name: str, model: Model, logs: Path, progress: Progress) -> LlamaServer | RemoteServers:
+def model_key(model: Model) -> str | None:
+    """Under which a server of this model is found; None: it is not ours to start."""
+    if isinstance(model, Remote):
+        return None
+    if isinstance(model, Vllm):
+        return server_key("vllm", model.model_dump(mode="json", exclude={"sampling", "price", "ready_s"}))
+    return server_key("llama_cpp", {**weights_settings(model.weights), **asdict(_llama_settings(model))})
+
+
+def embedder_key(embedder: Embedding) -> str | None:
+    """As `model_key`."""
+    return server_key("embedder", weights_settings(embedder.weights)) if embedder.use == "local" else None
+
+
+def model_server(name: str, model: Model, logs: Path, progress: Progress) -> Server:
+    """To be entered. Where one is kept up already, that one."""
+    return _found(model_key(model)) or _server(name, model, logs, progress)
+
+
+def embedder_server(embedder: Embedding, logs: Path, progress: Progress) -> EmbeddingServer | RemoteServers:
+    """As `model_server`."""
+    return _found(embedder_key(embedder)) or _embedder(embedder, logs, progress)
+
+
+def _found(key: str | None) -> RemoteServers | None:
+    endpoints = None if key is None else find(key)
+    return None if endpoints is None else RemoteServers(endpoints, ready_s=READY_S)
+
+
+def _llama_settings(model: LlamaCpp) -> LlamaSettings:
+    return LlamaSettings(slots=model.slots, context=model.context, threads=model.threads or os.cpu_count() or 2)
+
+
+def _server(name: str, model: Model, logs: Path, progress: Progress) -> LlamaServer | RemoteServers | VllmServers:
+    if isinstance(model, Vllm):
+        fields: dict[str, Any] = model.model_dump(exclude={"use", "sampling", "price"})
+        fields["served_model_name"] = str(model.identity["model"])
+        return VllmServers(VllmSettings(**fields), log=logs / f"{name}.log")
     if isinstance(model, LlamaCpp):
-        settings = LlamaSettings(slots=model.slots, context=model.context, threads=model.threads or os.cpu_count() or 2)
-        return LlamaServer(
-            fetch(model.weights, progress), str(model.identity["model"]), settings, log=logs / f"{name}.log"
-        )
+        weights, known_as = fetch(model.weights, progress), str(model.identity["model"])
+        return LlamaServer(weights, known_as, _llama_settings(model), log=logs / f"{name}.log")
     listed = _listed(model)
     endpoints = [
         EndpointSpec(

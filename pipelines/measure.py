@@ -16,7 +16,7 @@ from pipelines.reference import Reference
 from pipelines.selection import NO_REFERENCE, PER_SIDE
 from schemas.contracts import Discriminator, EmbedTexts
 from schemas.identity import derive
-from schemas.table import Record
+from schemas.record import Record
 
 UNMATCHED_HEADS = frozenset({"who_ends"})
 

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ from typing import IO, Any, cast
 
 import orjson
 
+from outputs.store import read_records
+from pipelines.commit import commit
 from pipelines.worker import Job
 from schemas import errors
 from schemas.errors import OvertureError, StorageError
@@ -79,11 +83,21 @@ def add(total: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 class _Worker:
-    def __init__(self, job: Job, folder: Path, events: "queue.Queue[tuple[_Worker, Mapping[str, Any] | None]]"):
+    def __init__(
+        self,
+        job: Job,
+        folder: Path,
+        events: "queue.Queue[tuple[_Worker, Mapping[str, Any] | None]]",
+        committing: ThreadPoolExecutor,
+    ):
         self.job = job
+        self._committing = committing
+        self._commits: list[Future[Path | None]] = []
         self.latest: Mapping[str, Any] = {}
         self.before: list[Mapping[str, Any]] = []
         """Last counts of earlier lives."""
+        self.found: Counter[str] = Counter()
+        """Counts of the shards that an earlier life has finished."""
         self.restarts = 0
         self.error: Mapping[str, Any] | None = None
         self.ended = False
@@ -134,10 +148,23 @@ class _Worker:
 
     def restart(self) -> None:
         self.kill()
+        self.settle()
         self.restarts += 1
         self.before.append(self.latest)
+        self.found.clear()
         self.latest = {}
         self.start()
+
+    def commit(self, name: str) -> None:
+        """Makes Parquet of a shard it has spooled."""
+        shard = next(s for s in self.job.shards if s.name == name)
+        siblings = self.job.recipe.families[shard.position].siblings
+        self._commits.append(self._committing.submit(commit, shard, self.job.folder, siblings))
+
+    def settle(self) -> None:
+        """Returns when all that it spooled is committed. Raises StorageError."""
+        while self._commits:
+            self._commits.pop().result()
 
     def log_tail(self) -> str:
         lines = self._log_path.read_text(errors="replace").splitlines() if self._log_path.exists() else []
@@ -160,36 +187,42 @@ def play_all(
     events: queue.Queue[tuple[_Worker, Mapping[str, Any] | None]] = queue.Queue()
     workers: list[_Worker] = []
     stopping = False
-    try:
-        workers += [_Worker(job, folder, events) for job in jobs]
-        checked = -math.inf
-        while not all(w.ended for w in workers):
-            if time.monotonic() - checked >= POLL_S:  # however many events there are
-                check()
-                checked = time.monotonic()
-            with suppress(queue.Empty):
-                worker, event = events.get(timeout=POLL_S)
-                _note(worker, event, stopping)
-            counts = _counts(workers)
-            on_counts(counts)
-            if not stopping and should_stop(counts):
-                stopping = True
-                for worker in workers:
-                    worker.stop()
-        return _counts(workers)
-    finally:
-        for worker in workers:
-            worker.kill()
+    with ThreadPoolExecutor(1) as committing:
+        try:
+            workers += [_Worker(job, folder, events, committing) for job in jobs]
+            checked = -math.inf
+            while not all(w.ended for w in workers):
+                if time.monotonic() - checked >= POLL_S:  # however many events there are
+                    check()
+                    checked = time.monotonic()
+                with suppress(queue.Empty):
+                    worker, event = events.get(timeout=POLL_S)
+                    _note(worker, event, stopping)
+                counts = _counts(workers)
+                on_counts(counts)
+                if not stopping and should_stop(counts):
+                    stopping = True
+                    for worker in workers:
+                        worker.stop()
+            return _counts(workers)
+        finally:
+            for worker in workers:
+                worker.kill()
 
 
 def _note(worker: _Worker, event: Mapping[str, Any] | None, stopping: bool) -> None:
     if event is not None:
         if "error" in event:
             worker.error = event["error"]
+        if "spooled" in event:
+            worker.commit(event["spooled"])
+        if "found" in event:
+            worker.found.update(_counted(Path(event["found"])))
         worker.latest = {**worker.latest, **event}
         return
     code = worker.process.wait()
     if code == 0 or (code < 0 and stopping):
+        worker.settle()
         worker.ended = True
     elif worker.error is not None and worker.error["ours"]:
         kind: type[OvertureError] = getattr(errors, worker.error["kind"], OvertureError)
@@ -200,11 +233,18 @@ def _note(worker: _Worker, event: Mapping[str, Any] | None, stopping: bool) -> N
         raise OvertureError(f"worker {worker.job.name} ended with code {code}:\n{worker.log_tail()}")
 
 
+def _counted(shard: Path) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for record in read_records([shard]):
+        counts.update(dialogues=1, valid=int(record.selection is None), turns=len(record.dialogue.turns))
+    return counts
+
+
 def _counts(workers: Sequence[_Worker]) -> Counts:
     total = Counts()
     for worker in workers:
         now = worker.latest
-        progress = now.get("progress", {})  # a new life counts its replayed dialogues again
+        progress = worker.found + Counter(now.get("progress", {}))  # a new life counts its replayed dialogues again
         total.dialogues += progress.get("dialogues", 0)
         total.valid += progress.get("valid", 0)
         total.turns += progress.get("turns", 0)

@@ -170,7 +170,7 @@ class Remote(Part):
     """Name of the environment variable that holds the key."""
     max_in_flight: Count = 1024
     """Ceiling of a worker's requests at one endpoint; below it the limit is found by measurement."""
-    transport: Literal["aiohttp", "openai"] = "aiohttp"
+    transport: Literal["http", "openai"] = "http"
     """openai: through that package, for vendors it knows best; 15 times the CPU a request."""
     sampling: Overrides = {}
     """What is sampled differently than the speakers say; the keys of `schemas.chat.Sampling`."""
@@ -195,6 +195,47 @@ class Remote(Part):
     def identity(self) -> dict[str, Any]:
         """What of it decides a text."""
         return {"model": self.model, "sampling": self.sampling}
+
+
+class Vllm(Part):
+    """vLLM servers of our own, started for the run on this machine's GPUs; needs `pip install overture[vllm]`."""
+
+    use: Literal["vllm"] = "vllm"
+    model: ModelName
+    """A model hub's name, or the path of a folder."""
+    served_model_name: ModelName | None = None
+    """The name it is asked by, and the dataset knows; null: `model`."""
+    replicas: Count = 1
+    """Independent servers; the GPUs are cut among them."""
+    tensor_parallel: Count = 1
+    """GPUs that share one copy of the model."""
+    data_parallel: Count = 1
+    """Copies behind one server: for mixtures of experts; otherwise take replicas."""
+    gpus: tuple[str, ...] | None = None
+    """Ids as in CUDA_VISIBLE_DEVICES; null: all there are."""
+    context: Annotated[Count, Field(ge=256)] | None = None
+    """Tokens, prompt and answer together; null: what the model was made for."""
+    dtype: str = "auto"
+    args: tuple[str, ...] = ()
+    """Further arguments of `vllm serve`, passed through."""
+    env: dict[str, str] = {}
+    """Further environment of the servers; no keys here."""
+    command: Path | None = None
+    """Path of the `vllm` command; null: the one on the path."""
+    max_in_flight: Count = 1024
+    """Ceiling of a worker's requests at one replica; below it the limit is found by measurement."""
+    ready_s: Amount = 1800.0
+    """How long loading may take."""
+    sampling: Overrides = {}
+    """What is sampled differently than the speakers say; the keys of `schemas.chat.Sampling`."""
+    price: Price | None = None
+    """Of a million tokens; the manifest then tells what a run has cost."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of it decides a text."""
+        name = self.served_model_name or self.model
+        return {"model": Path(name).name if Path(name).is_absolute() else name, "sampling": self.sampling}
 
 
 class LocalEmbedder(Part):
@@ -247,12 +288,12 @@ def _one_of(value: Any, kinds: Mapping[str, type[Part]]) -> Any:
 
 
 def _model(value: Any) -> Any:
-    return _one_of(value, {"llama_cpp": LlamaCpp, "remote": Remote})
+    return _one_of(value, {"llama_cpp": LlamaCpp, "remote": Remote, "vllm": Vllm})
 
 
 def _embedder(value: Any) -> Any:
     return _one_of(value, {"local": LocalEmbedder, "remote": RemoteEmbedder})
 
 
-Model = Annotated[LlamaCpp | Remote, BeforeValidator(_model)]
+Model = Annotated[LlamaCpp | Remote | Vllm, BeforeValidator(_model)]
 Embedding = Annotated[LocalEmbedder | RemoteEmbedder, BeforeValidator(_embedder)]

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from inference import weights
-from schemas import table
+from schemas import record, table
 from schemas.dialogue import Dialogue, Ending, Turn
 from schemas.errors import DataError, StorageError, did_you_mean
 from schemas.identity import rng, stable_hash
@@ -346,7 +346,7 @@ def parquet_files(path: Path) -> list[Path]:
     return files
 
 
-def read_dialogues(path: Path) -> Iterator[table.Record]:
+def read_dialogues(path: Path) -> Iterator[record.Record]:
     """Every dialogue of a Parquet file, folder or run directory: the dialogue table, or the reference corpora's schema.
 
     Streamed in small batches. A corpus row gets a minimal scenario: nothing private, policy `external`.
@@ -356,15 +356,15 @@ def read_dialogues(path: Path) -> Iterator[table.Record]:
         yield from _records(file) if _is_our_table(file) else map(_wrapped, _rows(file))
 
 
-def _records(file: Path) -> Iterator[table.Record]:
+def _records(file: Path) -> Iterator[record.Record]:
     for i, row in enumerate(_rows(file)):
         try:
-            yield table.from_row(row)
+            yield record.from_row(row)
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{file}: row {i} is no dialogue: {str(error).splitlines()[0]}") from error
 
 
-def _wrapped(row: dict[str, Any]) -> table.Record:
+def _wrapped(row: dict[str, Any]) -> record.Record:
     turns = [
         Turn(role=t["role"], text=t["text"], acts=tuple(t.get("acts") or ()))
         for t in row["turns"]
@@ -382,7 +382,7 @@ def _wrapped(row: dict[str, Any]) -> table.Record:
         base_case=_source_group(row),
     )
     outcome = {} if row.get("outcome") is None else {"recorded": row["outcome"]}
-    return table.Record(dialogue=dialogue.model_copy(update={"outcome": outcome}), split=row.get("split"))
+    return record.Record(dialogue=dialogue.model_copy(update={"outcome": outcome}), split=row.get("split"))
 
 
 def _dialogue(

@@ -3,14 +3,14 @@ task.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import orjson
 
@@ -18,12 +18,14 @@ from inference.catalogue import WEIGHTS
 from inference.weights import cache_folder, fetch
 from outputs.card import write_card
 from outputs.files import write_text
-from outputs.manifest import FunnelStep, Manifest, Source, Tokens, read_manifest, write_manifest
+from outputs.manifest import FunnelStep, Manifest, Source, read_manifest, write_manifest
 from outputs.publish import Published, publish
 from outputs.report import write_report
 from outputs.store import dialogue_files, read_records
 from pipelines import measure
+from pipelines.accounts import Ledger
 from pipelines.engines import Engines, Progress, engines
+from pipelines.events import Events
 from pipelines.fingerprints import generation_fingerprint, reward_fingerprint, selection_fingerprint
 from pipelines.plan import next_plan, shards_of
 from pipelines.pool import Counts, play_all
@@ -31,9 +33,10 @@ from pipelines.recipe import Recipe
 from pipelines.reference import Reference, load_reference
 from pipelines.rundir import Plan, Resume, RunDir
 from pipelines.selection import Pool, select
+from pipelines.watching import Watch
 from pipelines.worker import Job
 from schemas.errors import RunError
-from schemas.table import Record
+from schemas.record import Record
 
 DIALOGUES_TO_READ = 12
 PACKAGES = ("prefect", "pyarrow", "scikit-learn", "xllamacpp", "torch")
@@ -74,6 +77,8 @@ class State:
         """Of all rounds this invocation has played."""
         self.stopped_by = ""
         """The budget that ended the playing; empty while none has."""
+        self.events = Events(run.logs / "events.jsonl")
+        self.ledger = Ledger(run.path / "spent.json", clock.started)
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -90,16 +95,6 @@ class State:
         manifest = read_manifest(self.run.manifest)
         same = manifest.fingerprints == self.fingerprints and manifest.target == self.recipe.target
         return manifest if same and manifest.status == "complete" else None
-
-
-class Watch(Protocol):
-    """Whoever looks on: the display, Prefect's artifacts, nobody."""
-
-    def fetching(self, name: str, done: int, total: int) -> None: ...
-
-    def round(self, number: int, planned: int, accepted: int) -> None: ...
-
-    def counts(self, counts: Counts) -> None: ...
 
 
 class Result(NamedTuple):
@@ -134,6 +129,7 @@ def build(
         clock.phase("prepare", began)
         if (finished := state.finished()) is not None:
             return Result(finished, True, Counts(), 0.0)
+        stack.enter_context(recorded(state))
         began = time.monotonic()
         servers = stack.enter_context(engines(state.recipe, run.logs, watch.fetching))
         clock.phase("start servers", began)
@@ -143,7 +139,21 @@ def build(
             step(f"select after round {number + 1}", partial(select_pool, state, servers))
             number += 1
         step("publish", partial(publish_run, state, servers, command))
-    return Result(read_manifest(run.manifest), False, state.counts, clock.seconds.get("play", 0.0))
+        manifest = read_manifest(run.manifest)
+        state.events.tell("run_ended", status=manifest.status, accepted=manifest.accepted, target=manifest.target)
+    return Result(manifest, False, state.counts, clock.seconds.get("play", 0.0))
+
+
+@contextmanager
+def recorded(state: State) -> Generator[None]:
+    """The events of its beginning and, when the block fails, of its end."""
+    recipe = state.recipe
+    state.events.tell("run_started", recipe=recipe.name, target=recipe.target, generation=state.fingerprint)
+    try:
+        yield
+    except BaseException as error:
+        state.events.run_failed(error)
+        raise
 
 
 def prepare(recipe: Recipe, run: RunDir, resume: Resume, progress: Progress, clock: Clock) -> State:
@@ -213,6 +223,7 @@ def play_round(state: State, plan: Plan, servers: Engines, watch: Watch) -> None
     shards = [s for s in shards_of(state.recipe, plan) if not s.path(state.run.shards).exists()]
     if not shards or state.stopped_by:
         return
+    state.events.round(plan.round, planned, sum(state.pool.accepted.values()))
     began = time.monotonic()
     workers = min(state.recipe.workers, len(shards))
     jobs = [
@@ -229,8 +240,21 @@ def play_round(state: State, plan: Plan, servers: Engines, watch: Watch) -> None
         )
         for k in range(workers)
     ]
-    counts = play_all(jobs, state.run.logs, watch.counts, lambda c: _spent(state, c), servers.check)
-    state.counts.add(counts)
+    latest = Counts()
+
+    def seen(counts: Counts) -> None:
+        nonlocal latest
+        latest = counts
+        state.ledger.note(state.counts, counts)
+        state.events.counts(counts)
+        watch.counts(counts)
+
+    try:
+        latest = play_all(jobs, state.run.logs, seen, lambda c: _spent(state, c), servers.check)
+    finally:
+        state.ledger.note(state.counts, latest, now=True)
+    state.events.round_ended(latest)
+    state.counts.add(latest)
     state.clock.phase("play", began)
 
 
@@ -310,6 +334,7 @@ def _manifest(
         )
         realism += measures
         heads += marginals
+    tokens, spent = state.ledger.spent(recipe, published.accepted)
     short = published.accepted < recipe.target
     reason = f"{published.accepted} of {recipe.target} dialogues; ended by the {state.stopped_by or 'rounds allowed'}"
     return Manifest(
@@ -331,14 +356,8 @@ def _manifest(
         versions={"overture": version("overture"), **{name: version(name) for name in PACKAGES}},
         sources=tuple(_sources(state)),
         seconds=state.clock.seconds,
-        tokens={
-            role: Tokens(
-                prompt=int(usage["prompt_tokens"]),
-                completion=int(usage["completion_tokens"]),
-                cached=int(usage["cached_tokens"]),
-            )
-            for role, usage in sorted(state.counts.usage.items())
-        },
+        tokens=tokens,
+        spent=spent,
         started=state.clock.started.isoformat(),
     )
 

@@ -11,17 +11,21 @@ from outputs.manifest import read_manifest
 from pipelines.commands import Order
 from pipelines.dataset import build_dataset
 from pipelines.display import summary
+from pipelines.exposition import serve_metrics
 from pipelines.recipe_models import LlamaCpp
 from schemas.errors import EXIT_SHORT
 
 
-def run(order: Order) -> int:
+def run(order: Order, metrics_port: int | None = None) -> int:
     console = Console()
     flags = "".join(f" --set {s}" for s in order.sets)
     command = f"overture run {order.recipe}{flags} --out {order.run}"
+    if metrics_port is not None:
+        with serve_metrics(metrics_port):
+            """A port that cannot be had is told before Prefect starts."""
     with _deaf_children(), get_client(sync_client=True) as client:
         client.hello()
-    result = build_dataset(str(order.recipe), list(order.sets), str(order.run), order.resume, command)
+    result = build_dataset(str(order.recipe), list(order.sets), str(order.run), order.resume, command, metrics_port)
     manifest = read_manifest(order.run.manifest)
     if result["already"]:
         told = f"{order.run}: finished already, {manifest.accepted} dialogues; raise the target to extend it"

@@ -21,7 +21,7 @@ from schemas.contracts import EmbedTexts
 from schemas.dialogue import Dialogue
 from schemas.identity import derive
 from schemas.judgement import Judged, Realism, Selection
-from schemas.table import Record
+from schemas.record import Record
 
 NO_REFERENCE = "no_reference"
 PER_SIDE = 2000

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 
-from inference.client import Connections, Conversation, HttpChatModel, HttpEmbedder, request_hash
+from inference.client import Connections, Conversation, HttpChatModel, HttpEmbedder
 from inference.pool import Pool
 from pipelines.journal import Answer, Journal, Place
-from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Sampling
+from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.contracts import Services
 from schemas.errors import ContentError, ContextOverflow, InvalidOutput, Unanswered
 from schemas.identity import stable_hash
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _FAULTS: Mapping[str, type[ContextOverflow] | type[Unanswered]] = {
     "ContextOverflow": ContextOverflow,
@@ -63,7 +65,7 @@ class Prompt:
 
     role: str
     turn: int
-    text: str
+    messages: tuple[Message, ...]
 
 
 @dataclass(slots=True)
@@ -108,22 +110,22 @@ class JournalledChat:
             request = replace(
                 request, sampling=Sampling.model_validate({**request.sampling.model_dump(), **self.sampling})
             )
-        self.calls.prompts.append(Prompt(self.role, request.key.turn, "\n".join(m.content for m in request.messages)))
-        hashed = request_hash(request, self.model.model)
+        self.calls.prompts.append(Prompt(self.role, request.key.turn, request.messages))
+        asked = self.model.prepare(request)
         place = Place("", request.key.turn, request.key.step, request.key.attempt)
-        known = self.calls.recall(place, hashed)
+        known = self.calls.recall(place, asked.hash)
         usage = self.calls.usage[self.role]
         if known is not None:
             usage.replayed += 1
             return _decoded(known)
         try:
-            reply = await self.model.ask(request)
+            reply = await self.model.send(asked)
         except ContentError as fault:
-            await self.calls.keep(place, hashed, _encoded_fault(fault))
+            await self.calls.keep(place, asked.hash, _encoded_fault(fault))
             raise
         usage.add(reply)
         self.calls.held[self.role] = reply.prompt_tokens + reply.completion_tokens
-        await self.calls.keep(place, hashed, orjson.dumps(reply))
+        await self.calls.keep(place, asked.hash, orjson.dumps(reply))
         return reply
 
 
@@ -134,7 +136,9 @@ class JournalledEmbedder:
     model: HttpEmbedder
     calls: DialogueCalls
 
-    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+    async def embed(self, texts: Sequence[str]) -> "np.ndarray":
+        import numpy as np  # 12 MB that a worker needs only where something is embedded
+
         if not texts:
             return await self.model.embed(texts)
         hashed = stable_hash(self.model.model, list(texts))

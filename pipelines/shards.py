@@ -1,13 +1,12 @@
 """Shards: the unit of commit and restart, never of concurrency. One is a range of a family's groups in a round."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
-import pyarrow as pa
+import orjson
 
-from outputs.store import write_table
+from schemas.errors import StorageError
+from schemas.record import Record, to_row
 from schemas.scenario import Value
-from schemas.table import SCHEMA, Record, to_row
 
 
 class Shard(Value):
@@ -30,6 +29,10 @@ class Shard(Value):
         """What an interrupted run had of it: whole groups only. Goes when the shard is finished."""
         return folder / f"{self.name}.partial.parquet"
 
+    def spool_path(self, folder: Path) -> Path:
+        """Its rows while it is open."""
+        return folder / f"{self.name}.spool"
+
 
 def cut(position: int, start: int, stop: int, round_: int, groups_a_shard: int) -> list[Shard]:
     return [
@@ -38,11 +41,33 @@ def cut(position: int, start: int, stop: int, round_: int, groups_a_shard: int) 
     ]
 
 
-def commit(shard: Shard, folder: Path, records: Iterable[Record], finished: bool) -> Path:
-    """One Parquet file under a deterministic name, rows sorted by id: a repeated commit overwrites itself."""
-    rows = [to_row(r) for r in sorted(records, key=lambda r: r.dialogue.id)]
-    path = shard.path(folder) if finished else shard.partial_path(folder)
-    write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
-    if finished:
-        shard.partial_path(folder).unlink(missing_ok=True)
-    return path
+class Spool:
+    """The rows of an open shard, JSON a line, in a file of its worker's: memory holds none of them.
+
+    It is no record of anything: with a worker that dies it is played again from the journal. Raises StorageError.
+    """
+
+    def __init__(self, shard: Shard, folder: Path):
+        self._path = shard.spool_path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("wb")
+        except OSError as error:
+            raise self._storage(error) from None
+        self.rows = 0
+
+    def add(self, record: Record) -> None:
+        try:
+            self._file.write(orjson.dumps(to_row(record)) + b"\n")
+        except OSError as error:
+            raise self._storage(error) from None
+        self.rows += 1
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._storage(error) from None
+
+    def _storage(self, error: OSError) -> StorageError:
+        return StorageError(f"{self._path}: {error.strerror}; free space or check permissions, then resume")

@@ -21,8 +21,8 @@ from inference.embedding_server import EmbeddingServer
 from inference.weights import cache_folder, fetch
 from outputs.export import export
 from outputs.manifest import FunnelStep, Manifest
+from outputs.parquet import part_writer
 from outputs.report import write_report
-from outputs.store import part_writer
 from outputs.view import view
 from pipelines import measure
 from pipelines import recipe as recipes
@@ -33,7 +33,8 @@ from pipelines.worker import judge as verdict_of
 from schemas.contracts import Discriminator, EmbedTexts, Filter, Reward, Selector, Services
 from schemas.errors import EXIT_SHORT, DataError
 from schemas.judgement import Judged, Realism, Selection
-from schemas.table import SCHEMA, Record, to_row
+from schemas.record import Record, to_row
+from schemas.table import SCHEMA
 
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
 CHUNK = 256

@@ -1,5 +1,5 @@
 """A worker: one event loop that plays dialogues from as many open shards as its limit needs, judges them, rewards
-them, and commits shards.
+them, and spools their rows; whoever owns it commits the shards it tells of (`pipelines.commit`).
 
 `python -m pipelines.worker JOB.json` prints one JSON line an event. `stop` on stdin ends it after the calls in flight
 are dropped (what was answered is journalled); the end of stdin ends it at once. It imports no Prefect, torch,
@@ -7,6 +7,7 @@ scikit-learn or datasets.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -25,21 +26,20 @@ from filters.prompt_leak import prompt_leak
 from generators.play import play
 from inference.client import Connections
 from inference.transport import PATIENCE
-from outputs.store import read_records
 from pipelines.admission import Admission
 from pipelines.journal import Journal
 from pipelines.lag import Lag
 from pipelines.recipe import Recipe
 from pipelines.scenarios import group
 from pipelines.services import DialogueCalls, Models, Prompt, RoleModel
-from pipelines.shards import Shard, commit
+from pipelines.shards import Shard, Spool
 from schemas.chat import EndpointSpec
 from schemas.contracts import Filter, Reward, Services
 from schemas.dialogue import Dialogue
 from schemas.errors import OvertureError
 from schemas.judgement import RewardValue, Selection, Verdict
+from schemas.record import Record
 from schemas.scenario import Scenario, Value
-from schemas.table import Record
 
 PROGRESS_S = 0.5
 
@@ -71,7 +71,7 @@ class Job(Value):
 
 @dataclass(slots=True)
 class Progress:
-    """Of the job so far, earlier lives of the worker included."""
+    """Of this life of the worker."""
 
     dialogues: int = 0
     valid: int = 0
@@ -85,29 +85,25 @@ class Worker:
         self._connections = connections
         self._models = Models(connections, job.roles, job.embedder)
         self._admission = Admission(job.recipe.concurrency, self._models.pools, job.workers)
-        self._open: dict[Shard, dict[int, list[Record]]] = {}
+        self._open: dict[Shard, Spool] = {}
         self.progress = Progress()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Plays every shard; on `stop` commits the whole groups it has as partial shards."""
+        """Plays every shard; on `stop` gives back what it has of the open ones."""
         async with _cancelled_by(stop), asyncio.TaskGroup() as tasks:
             for order, (shard, scenario) in enumerate(self._scenarios()):
                 await self._admission.enter()
                 tasks.create_task(self._dialogue(shard, scenario, order))
-        for shard, groups in self._open.items():
-            siblings = self._job.recipe.families[shard.position].siblings
-            whole = [r for g in groups.values() if len(g) == siblings for r in g]
-            if whole:
-                commit(shard, self._job.folder, whole, finished=False)
+        for shard in list(self._open):
+            self._close(shard)
 
     def _scenarios(self) -> Iterator[tuple[Shard, Scenario]]:
         for shard in self._job.shards:
             if (done := shard.path(self._job.folder)).exists():  # by an earlier life of this worker
-                for record in read_records([done]):
-                    self._count(record)
+                tell({"found": str(done)})
                 continue
             entry = self._job.recipe.families[shard.position]
-            self._open[shard] = {}
+            self._open[shard] = Spool(shard, self._job.folder)
             for index in range(shard.start, shard.stop):
                 for scenario in group(entry, index, self._job.recipe.seed, self._job.fingerprint):
                     yield shard, scenario
@@ -122,12 +118,14 @@ class Worker:
         finally:
             self._admission.leave(self._models.held(calls))
         self._count(record)
-        groups = self._open[shard]
-        groups.setdefault(scenario.index, []).append(record)
-        if sum(map(len, groups.values())) == (shard.stop - shard.start) * entry.siblings:
-            path = commit(shard, self._job.folder, (r for g in groups.values() for r in g), finished=True)
-            del self._open[shard]
-            tell({"shard": str(path)})
+        spool = self._open[shard]
+        spool.add(record)
+        if spool.rows == (shard.stop - shard.start) * entry.siblings:
+            self._close(shard)
+
+    def _close(self, shard: Shard) -> None:
+        self._open.pop(shard).close()
+        tell({"spooled": shard.name})
 
     def told(self) -> dict[str, Any]:
         """Counts so far: of dialogues, by role, by endpoint."""
@@ -156,7 +154,7 @@ class Worker:
 def judge(dialogue: Dialogue, filters: Iterable[Filter], prompts: Iterable[Prompt] = ()) -> Verdict:
     """The first verdict that drops, else keep."""
     for prompt in prompts:
-        leak = prompt_leak(dialogue, prompt.role, prompt.turn, prompt.text)
+        leak = prompt_leak(dialogue, prompt.role, prompt.turn, prompt.messages)
         if not leak.keep:
             return leak
     for filter_ in filters:
@@ -246,6 +244,8 @@ def first_error(error: BaseException) -> BaseException:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")  # stderr: the worker's log
     job = Job.model_validate_json(Path(sys.argv[1]).read_bytes())
+    gc.collect()
+    gc.freeze()  # what is imported stays: no collection need look at it again
     try:
         asyncio.run(work(job))
     except BaseException as error:

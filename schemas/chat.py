@@ -92,5 +92,5 @@ class EndpointSpec:
     """Name of the environment variable that holds the key; the key itself is never stored."""
     max_in_flight: int = 1024
     """Ceiling of one process's requests in flight; below it the limit is found by measurement."""
-    transport: Literal["aiohttp", "openai"] = "aiohttp"
+    transport: Literal["http", "openai"] = "http"
     headers: dict[str, str] = field(default_factory=dict)

@@ -6,16 +6,17 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, ClassVar, Protocol, Self
-
-import numpy as np
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from schemas.chat import ChatReply, ChatRequest
 from schemas.dialogue import Dialogue, Ending, Move, Turn
 from schemas.judgement import Judged, RewardValue, Selection, Verdict
 from schemas.scenario import Scenario, View
 from schemas.stage import Stage
+
+if TYPE_CHECKING:  # a worker needs neither
+    import numpy as np
+    import pyarrow as pa
 
 
 class ChatModel(Protocol):
@@ -27,7 +28,7 @@ class ChatModel(Protocol):
 
 
 class Embedder(Protocol):
-    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+    async def embed(self, texts: Sequence[str]) -> "np.ndarray":
         """float32 [len(texts), dim], rows of unit length."""
         ...
 
@@ -98,7 +99,7 @@ class Filter(Stage):
     def judge(self, dialogue: Dialogue) -> Verdict: ...
 
 
-EmbedTexts = Callable[[Sequence[str]], np.ndarray]
+EmbedTexts = Callable[[Sequence[str]], "np.ndarray"]
 """Texts -> float32 [len(texts), dim], rows of unit length; for code that runs outside an event loop."""
 
 Texts = Sequence[str]
@@ -131,7 +132,7 @@ class Selector(Stage):
 
     @abstractmethod
     def select(
-        self, sketches: pa.Table, reference: pa.Table | None, target: int, seed: int
+        self, sketches: "pa.Table", reference: "pa.Table | None", target: int, seed: int
     ) -> Iterator[tuple[str, Selection]]:
         """(dialogue_id, selection) for every row of `sketches`, whatever their order. Whole groups stay or go together.
 

@@ -5,8 +5,8 @@ from typing import Literal
 from schemas.dialogue import Dialogue, Ending, Origin, Turn
 from schemas.identity import stable_hash
 from schemas.judgement import Realism, RewardValue, Selection
+from schemas.record import Record
 from schemas.scenario import Fact, Policy, Scenario, Verifier, View
-from schemas.table import Record
 
 SECRET = "One pencil costs forty-one cents."
 PLAN_SECRET = "solve the pencil system by subtraction"

@@ -7,7 +7,7 @@ starts requests in order of arrival, `slots` at a time. Everything is decided by
 import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 

@@ -11,8 +11,8 @@ from generators.play import play
 from schemas.contracts import Family, Services, Speaker
 from schemas.dialogue import Dialogue, Ending, Move, Turn
 from schemas.errors import ContentError, Unreachable
+from schemas.record import Record, from_row, messages, to_row
 from schemas.scenario import Scenario, View
-from schemas.table import Record, from_row, messages, to_row
 
 
 class Says(Speaker):

@@ -10,10 +10,12 @@ from manifest_samples import full_manifest
 from outputs.card import configs_of, render_card, size_category, write_card
 from outputs.columns import MEANING, PRIVATE, columns
 from outputs.manifest import Manifest
+from outputs.parquet import write_table
 from outputs.publish import Decision, publish, split_of
-from outputs.store import write_table
+from outputs.store import to_table
 from schemas.judgement import Selection
-from schemas.table import SCHEMA, Record, to_table
+from schemas.record import Record
+from schemas.table import SCHEMA
 
 
 @pytest.fixture(autouse=True)

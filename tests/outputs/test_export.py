@@ -7,7 +7,7 @@ from dialogue_samples import PLAN_SECRET, conversation, many, tutoring
 from outputs.columns import PRIVATE
 from outputs.export import export
 from schemas.errors import InputError
-from schemas.table import messages
+from schemas.record import messages
 
 
 def exported(path: Path, **options: object) -> list[dict]:

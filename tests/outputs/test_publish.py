@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outputs import publish as publishing
+from outputs.parquet import write_table
 from outputs.publish import SPLITS, Decision, Published, part_count, publish, split_of
-from outputs.store import read_records, write_table
+from outputs.store import read_records, to_table
 from schemas.errors import DataError, OvertureError
 from schemas.judgement import Realism, RewardValue, Selection
-from schemas.table import Record, to_table
+from schemas.record import Record
 
 KEPT = Decision(selection=Selection(keep=True))
 DROPPED = Decision(selection=Selection(keep=False, reason="too_few_turns"))

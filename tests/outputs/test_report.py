@@ -11,7 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from outputs.manifest import FunnelStep, HeadMarginal, Manifest, Measure, PolicyPair, RewardSummary, Source, Tokens
 from outputs.report import DIALOGUES_SHOWN, render_report, to_read, write_report
-from schemas.table import Record
+from schemas.record import Record
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [

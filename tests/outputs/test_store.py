@@ -6,9 +6,10 @@ import pytest
 from dialogue_samples import conversation, many, tutoring
 
 from outputs.files import atomic_file, replace_directory, storage_errors, write_text
-from outputs.store import count_rows, dialogue_files, read_batches, read_records, read_table, write_table
+from outputs.parquet import write_table
+from outputs.store import count_rows, dialogue_files, read_batches, read_records, read_table, to_table
 from schemas.errors import DataError, StorageError
-from schemas.table import SCHEMA, to_table
+from schemas.table import SCHEMA
 
 
 def test_records_come_back_as_they_were_written(tmp_path: Path):

@@ -5,9 +5,10 @@ from dialogue_samples import conversation, tutoring
 from rich.console import Console
 from textual.widgets import Input, OptionList, Static
 
-from outputs.view import DialogueBrowser, render_dialogue
+from outputs.render import render_dialogue
+from outputs.view import DialogueBrowser
 from schemas.judgement import Selection
-from schemas.table import Record
+from schemas.record import Record
 
 
 def printed(record: Record, width: int = 60) -> str:

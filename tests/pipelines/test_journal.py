@@ -299,7 +299,7 @@ async def test_an_answer_is_asked_for_once_and_comes_back_as_it_was(tmp_path: Pa
             again: ChatReply = await second.chat.ask(request())
         assert again == reply and len(server.requests) == 1
     assert (first.usage.calls, first.usage.replayed, second.usage.calls, second.usage.replayed) == (1, 0, 0, 1)
-    assert [(p.role, p.turn, p.text) for p in second.calls.prompts] == [("user", 0, "Hello")]
+    assert [(p.role, p.turn, p.messages) for p in second.calls.prompts] == [("user", 0, (Message("user", "Hello"),))]
 
 
 @pytest.mark.parametrize("other", [request("Good evening"), request(attempt=1), request(step="judge")])

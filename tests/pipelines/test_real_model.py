@@ -11,7 +11,7 @@ from outputs.store import read_records
 from pipelines.recipe import load
 from pipelines.run import build
 from pipelines.rundir import RunDir
-from schemas.table import Record
+from schemas.record import Record
 
 
 def _journal(out: Path) -> dict[tuple[object, ...], bytes]:

@@ -13,10 +13,11 @@ import pytest
 from dialogue_samples import tutoring
 from talks import CORPORA, needs_corpora, talk
 
+from outputs.store import to_table
 from pipelines.reference import MAX_PER_PERSON, Reference, load_reference, parquet_files, read_dialogues, window
-from schemas import table
 from schemas.dialogue import Dialogue
 from schemas.errors import DataError, StorageError
+from schemas.record import from_row, to_row
 
 TURN = pa.struct([("role", pa.string()), ("text", pa.string()), ("acts", pa.list_(pa.string()))])
 CORPUS = pa.schema(
@@ -105,7 +106,7 @@ def test_a_reference_is_prepared_once_and_again_when_its_file_or_the_cache_chang
 
 def test_our_own_table_serves_as_a_reference(tmp_path: Path):
     records = [tutoring(i, base_case=f"case{i // 2}") for i in range(40)]
-    pq.write_table(table.to_table(records), tmp_path / "own.parquet")
+    pq.write_table(to_table(records), tmp_path / "own.parquet")
     dialogues = everything(loaded(tmp_path / "own.parquet"))
     assert {d.scenario.group_id for d in dialogues} == {f"case{i}" for i in range(20)}
     assert dialogues[0].texts("partner")[0] == "What do three pencils cost?"
@@ -234,21 +235,21 @@ def test_a_missing_or_mistyped_column_is_named(tmp_path: Path):
     pq.write_table(pa.table({"dialogue_id": ["a"], "turns": ["hello"]}), tmp_path / "b.parquet")
     with pytest.raises(DataError, match="column 'turns' is string; it must be a list of structs"):
         list(read_dialogues(tmp_path / "b.parquet"))
-    own = table.to_table([tutoring(0)])
+    own = to_table([tutoring(0)])
     pq.write_table(own.drop_columns(["ending"]), tmp_path / "c.parquet")
     with pytest.raises(DataError, match="column 'ending' is missing"):
         list(read_dialogues(tmp_path / "c.parquet"))
 
 
 def test_a_table_of_another_version_is_refused(tmp_path: Path):
-    own = table.to_table([tutoring(0)]).replace_schema_metadata({"overture.dialogue_table": "7"})
+    own = to_table([tutoring(0)]).replace_schema_metadata({"overture.dialogue_table": "7"})
     pq.write_table(own, tmp_path / "own.parquet")
     with pytest.raises(DataError, match="dialogue table version 7, this Overture reads version 1"):
         list(read_dialogues(tmp_path / "own.parquet"))
 
 
 def test_a_row_that_is_no_dialogue_is_named_by_its_number(tmp_path: Path):
-    own = table.to_table([tutoring(0), tutoring(1)])
+    own = to_table([tutoring(0), tutoring(1)])
     broken = own.set_column(own.schema.get_field_index("views"), own.schema.field("views"), pa.array(["{}", "{oops"]))
     pq.write_table(broken, tmp_path / "own.parquet")
     with pytest.raises(DataError, match="row 1 is no dialogue"):
@@ -293,15 +294,15 @@ def test_a_hub_that_cannot_be_reached_is_one_clear_message(tmp_path: Path):
 
 def test_our_own_table_is_read_back_as_it_was(tmp_path: Path):
     records = [tutoring(i) for i in range(20)]
-    pq.write_table(table.to_table(records), tmp_path / "own.parquet", row_group_size=3)
+    pq.write_table(to_table(records), tmp_path / "own.parquet", row_group_size=3)
     assert list(read_dialogues(tmp_path / "own.parquet")) == records
 
 
 def test_a_run_directory_is_read_from_its_data_folder_in_order_of_the_names(tmp_path: Path):
     (tmp_path / "data").mkdir()
     for name, number in (("train-1", 1), ("test-0", 0)):
-        pq.write_table(table.to_table([tutoring(number)]), tmp_path / "data" / f"{name}.parquet")
-    pq.write_table(table.to_table([tutoring(9)]), tmp_path / "elsewhere.parquet")
+        pq.write_table(to_table([tutoring(number)]), tmp_path / "data" / f"{name}.parquet")
+    pq.write_table(to_table([tutoring(9)]), tmp_path / "elsewhere.parquet")
     assert [r.dialogue.scenario.index for r in read_dialogues(tmp_path)] == [0, 1]
 
 
@@ -324,7 +325,7 @@ def test_a_corpus_row_gets_a_minimal_scenario_with_nothing_private(tmp_path: Pat
     assert {role: view.private for role, view in scenario.views.items()} == {"assistant": {}, "user": {}}
     assert (record.dialogue.learner, record.dialogue.partner, record.split) == ("assistant", "user", "train")
     assert record.dialogue.outcome == {"recorded": "solved"}
-    assert table.from_row(table.to_row(record)) == record
+    assert from_row(to_row(record)) == record
 
 
 @needs_corpora

@@ -30,7 +30,7 @@ from pipelines.run import Result, build
 from pipelines.rundir import RunDir
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
 from schemas.errors import RunError, StorageError, Unreachable
-from schemas.table import from_row
+from schemas.record import from_row
 
 TESTS = Path(__file__).parents[1]
 

@@ -16,10 +16,12 @@ from dialogue_samples import SECRET, conversation, many
 from talks import CORPORA, needs_corpora
 
 from inference.weights import fetch
-from outputs.store import read_records, write_table
+from outputs.parquet import write_table
+from outputs.store import read_records, to_table
 from pipelines import cli
 from schemas.errors import OvertureError
-from schemas.table import SCHEMA, Record, to_table
+from schemas.record import Record
+from schemas.table import SCHEMA
 
 Overture = Callable[..., tuple[int, str, str]]
 WORDS = ("river", "lamp", "garden", "train", "music", "winter", "bread", "letter", "island", "coffee", "dog", "piano")
