@@ -34,7 +34,7 @@ class Repetition(Filter):
             if len(words) < self.min_words:
                 continue
             pairs = frozenset(pairwise(words))
-            earlier = next((role for role, other in said if _jaccard(pairs, other) >= self.similarity), None)
+            earlier = next((role for role, other in said if _alike(pairs, other, self.similarity)), None)
             repeats += earlier is not None
             if repeats > self.max_repeats:
                 reason = "repeats_itself" if earlier == turn.role else "echoes_the_other"
@@ -45,6 +45,8 @@ class Repetition(Filter):
 
 def looped(words: Sequence[str], most: int) -> str | None:
     """A phrase said more than `most` times in a row (a word: more than twice that and two), or None."""
+    if len(words) - len(set(words)) < 2 * most:
+        return None  # a loop would say more words again
     for size in range(1, min(12, len(words) // (most + 1)) + 1):
         limit = most if size > 1 else 2 * most + 2
         run = 0
@@ -55,5 +57,8 @@ def looped(words: Sequence[str], most: int) -> str | None:
     return None
 
 
-def _jaccard(first: frozenset[tuple[str, str]], second: frozenset[tuple[str, str]]) -> float:
-    return len(first & second) / max(1, len(first | second))
+def _alike(first: frozenset[tuple[str, str]], second: frozenset[tuple[str, str]], share: float) -> bool:
+    """Whether their Jaccard similarity reaches `share`."""
+    if min(len(first), len(second)) < share * max(len(first), len(second)):
+        return False
+    return len(first & second) >= share * max(1, len(first | second))

@@ -83,11 +83,13 @@ def _settings(request: ChatRequest, model: str) -> bytes:
 class Transcript:
     """The messages of one conversation as JSON bytes; what the last request began with is not rendered again."""
 
-    __slots__ = ("_messages", "_rendered")
+    __slots__ = ("_ends", "_messages", "_rendered")
 
     def __init__(self) -> None:
         self._messages: tuple[Message, ...] = ()
-        self._rendered: list[bytes] = []
+        self._rendered = b""
+        self._ends: list[int] = []
+        """Where each message ends in it."""
 
     def render(self, messages: tuple[Message, ...]) -> bytes:
         same = 0
@@ -95,9 +97,14 @@ class Transcript:
             if before.content != now.content or before.role != now.role:
                 break
             same += 1
-        self._rendered[same:] = [orjson.dumps(m) for m in messages[same:]]
+        del self._ends[same:]
+        pieces = [self._rendered[: self._ends[-1]]] if same else []
+        for message in messages[same:]:
+            pieces.append(orjson.dumps(message))
+            self._ends.append(len(pieces[-1]) + (self._ends[-1] + 1 if self._ends else 0))
         self._messages = messages
-        return b",".join(self._rendered)
+        self._rendered = b",".join(pieces)  # one piece of memory: orjson's own are a kilobyte larger than their text
+        return self._rendered
 
 
 class Prepared(NamedTuple):
@@ -181,7 +188,7 @@ class Conversation:
 
 
 class HttpChatModel:
-    """One model, at one endpoint or many, as `ChatModel`. Servers' faults are retried inside, content faults are not."""
+    """One model, at one endpoint or many, as `ChatModel`. Servers' faults are retried, content faults are not."""
 
     def __init__(self, pool: Pool, model: str):
         self.pool = pool

@@ -1,4 +1,4 @@
-"""HTTP/1.1 to one server, kept to what asking a model needs: POST or GET, keep-alive, one request a connection at a time.
+"""HTTP/1.1 to one server, kept to what asking a model needs: POST or GET, keep-alive, one request at a time.
 
 A general client spends 0.15 ms of CPU a request on what is never used here (cookies, redirects, proxies, middlewares,
 payload kinds, a timer a read); with that the client is what GPUs wait for at 1,024 requests in flight. The parser is
@@ -8,6 +8,7 @@ httptools' (llhttp, in C). Time limits are swept for four times a second instead
 import asyncio
 import ssl
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -157,8 +158,7 @@ class _Connection(asyncio.Protocol):
     # asyncio's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self.alive = True
 
     def data_received(self, data: bytes) -> None:

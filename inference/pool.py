@@ -56,14 +56,20 @@ class Pool:
         return sum(e.permits.waiting for e in self.endpoints)
 
     @property
+    def in_flight(self) -> int:
+        return sum(e.permits.in_flight for e in self.endpoints if e.aside is None)
+
+    @property
     def limit(self) -> int:
         return sum(e.permits.limit for e in self.endpoints if e.aside is None)
 
     @property
     def cache_tokens(self) -> int | None:
-        """What the caches of its endpoints hold together; None when one does not tell."""
+        """What the caches of its endpoints in use hold together; None when one does not tell."""
         found = 0
         for endpoint in self.endpoints:
+            if endpoint.aside is not None:
+                continue
             if endpoint.load is None or endpoint.load.kv_tokens is None:
                 return None
             found += endpoint.load.kv_tokens
@@ -102,6 +108,8 @@ class Pool:
 
     def _choose(self, home: Home) -> Endpoint | None:
         """None while every endpoint is set aside."""
+        if len(self.endpoints) == 1:
+            return self.endpoints[0] if self.endpoints[0].aside is None else None
         serving = [e for e in self.endpoints if e.aside is None]
         if len(serving) < 2:
             home.endpoint = serving[0] if serving else None

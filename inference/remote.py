@@ -28,9 +28,9 @@ class RemoteServers:
         with ThreadPoolExecutor(1) as thread:  # the caller may be inside an event loop
             found = thread.submit(asyncio.run, self._check()).result()
         if len(found) == len(self.endpoints):
-            raise next(iter(found.values()))
-        for spec, error in found.items():
-            _log.info("%s is not used yet: %s", spec, error)
+            raise found[0]
+        for error in found:
+            _log.info("not used yet: %s", error)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -39,17 +39,16 @@ class RemoteServers:
     def check(self) -> None:
         """Whether one that is not ours is gone is found by asking it."""
 
-    async def _check(self) -> dict[str, ServerError]:
-        """What is wrong, by base URL; returns once one is well or all have failed."""
-        found: dict[str, ServerError] = {}
-        tasks = {asyncio.create_task(check_model(e, self._ready_s)): e.base_url for e in self.endpoints}
-        waiting = set(tasks)
-        while waiting and len(found) + len(waiting) == len(tasks):
+    async def _check(self) -> list[ServerError]:
+        """What is wrong with each that failed; returns once one is well or all have failed."""
+        found: list[ServerError] = []
+        waiting = {asyncio.create_task(check_model(endpoint, self._ready_s)) for endpoint in self.endpoints}
+        while waiting and len(found) + len(waiting) == len(self.endpoints):
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 error = task.exception()
                 if isinstance(error, ServerError):
-                    found[tasks[task]] = error
+                    found.append(error)
                 elif error is not None:
                     raise error
         for task in waiting:

@@ -4,8 +4,9 @@ Each invocation keeps its own sums there, written again about once a second: one
 its figures (never an answer: those are journalled). What the journal answers is asked, and paid, only once.
 """
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -26,20 +27,21 @@ _PEAKS = ("peak_mb", "lag_p99_ms")
 class Ledger:
     """The file at `path`, for the invocation that began at `started`."""
 
-    def __init__(self, path: Path, started: datetime):
+    def __init__(self, path: Path, started: datetime, clock: Callable[[], float] = time.monotonic):
         self._path = path
         self._name = started.isoformat()
         self._invocations: dict[str, dict[str, Any]] = _read(path)
-        self._written = 0.0
+        self._clock = clock
+        self._written = -math.inf
 
     def note(self, *counts: Counts, now: bool = False) -> None:
         """The sums of this invocation: those of the rounds before, and of the present one. `now`: written at once.
 
         Raises StorageError.
         """
-        if not now and time.monotonic() - self._written < EVERY_S:
+        if not now and self._clock() - self._written < EVERY_S:
             return
-        self._written = time.monotonic()
+        self._written = self._clock()
         self._invocations[self._name] = _summed(counts)
         temporary = self._path.with_name(f"{self._path.name}.tmp")
         with storage_errors(self._path):

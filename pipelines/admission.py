@@ -7,6 +7,7 @@ holds: beyond that each turn evicts the prefix of another (24 % of prefix hits i
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from inference.pool import Pool
 
@@ -15,7 +16,7 @@ QUEUE = 0.05
 FILL = 0.9
 """Share of a cache that live dialogues may fill."""
 FIRST_GUESS = 512
-"""Tokens a dialogue is taken to hold while none has ended, unless one already holds more."""
+"""Tokens a dialogue is taken to hold while none has ended."""
 POLL_S = 0.02
 
 
@@ -29,20 +30,20 @@ class Admission:
         self._workers = workers
         self._ended = dict.fromkeys(pools, 0)
         self._tokens = dict.fromkeys(pools, 0)
-        self._largest = dict.fromkeys(pools, FIRST_GUESS)
         self._left = asyncio.Event()
+        self._fresh = 0
+        """Dialogues started since this last waited: they have asked for nothing yet."""
 
     async def enter(self) -> None:
         """Returns when another dialogue may start."""
-        await asyncio.sleep(0)  # the last one asks for its first permit
         while self.live and not self._room():
             self._left.clear()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):  # a limit may grow and a permit come back at any time
                     await self._left.wait()
-            except TimeoutError:
-                pass
+            self._fresh = 0
         self.live += 1
+        self._fresh += 1
 
     def leave(self, held: Mapping[Pool, int]) -> None:
         """`held`: tokens of the dialogue's contexts at its end, by the pool that has them cached."""
@@ -50,7 +51,6 @@ class Admission:
         for pool, tokens in held.items():
             self._ended[pool] += 1
             self._tokens[pool] += tokens
-            self._largest[pool] = max(self._largest[pool], tokens)
         self._left.set()
 
     def bound(self) -> int:
@@ -60,11 +60,12 @@ class Admission:
             capacity = pool.cache_tokens
             if capacity is not None:
                 ended = self._ended[pool]
-                each = self._tokens[pool] / ended if ended else self._largest[pool]
+                each = self._tokens[pool] / ended if ended else FIRST_GUESS
                 found = min(found, int(FILL * capacity / self._workers / max(each, 1)))
         return max(found, 1)
 
     def _room(self) -> bool:
-        if any(pool.waiting > QUEUE * pool.limit for pool in self._pools):
-            return False
+        for pool in self._pools:
+            if pool.waiting + self._fresh > max(0, pool.limit - pool.in_flight) + QUEUE * pool.limit:
+                return False
         return self.live < self.bound()

@@ -5,6 +5,7 @@ share a machine.
 """
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -47,6 +48,8 @@ NEAR = 0.9
 SPEED_TOKENS = 24
 HEAD = "The harbour opens at six and the first boats leave before the fog has lifted from the quay. " * 14
 """What two requests share: some 250 tokens, more than any server's smallest cached part."""
+WIDTH = 160
+"""Of the table in a file or a pipe."""
 _TABLE_COLUMNS = ("endpoint", "model", "reachable", "context", "JSON schema", "prefix cache", "tokens/s", "at the knee")
 _MALFORMED = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 
@@ -92,7 +95,7 @@ def check(recipe: Path, sets: Sequence[str], quick: bool = False) -> int:
             servers, findings = _entered(wanted, logs, display, stack)
         say = _teller(progress, stack)
         findings += asyncio.run(examine(servers, say, quick))
-    _print(findings, Console())
+    _print(findings, Console(width=None if sys.stdout.isatty() else WIDTH))
     unusable = _unusable(findings)
     if unusable:
         raise ServerError(f"no endpoint that can be used for {' and '.join(unusable)}; the lines above say what to do")
@@ -149,7 +152,7 @@ async def examine(
                 most = min(MOST_AT_ONCE, spec.max_in_flight)
                 finding.levels = await measure(lambda n, model=model: _tokens(model, n), most, _telling(say, finding))
             except OvertureError as error:
-                finding.problem = str(error)
+                finding.problem = _words(error)
     return [finding for finding, _ in pairs]
 
 
@@ -166,7 +169,12 @@ async def _examine_one(http: Connections, finding: Finding, spec: EndpointSpec) 
             f"{finding.endpoint}: no answers within {EXAMINED_S:g} s; wait until it is less busy, or see its log"
         )
     except OvertureError as error:
-        finding.problem = str(error)
+        finding.problem = _words(error)
+
+
+def _words(error: OvertureError) -> str:
+    """Without what is only to be done of a run."""
+    return str(error).partition(", then resume")[0]
 
 
 async def _abilities(http: Connections, finding: Finding, spec: EndpointSpec) -> None:

@@ -38,7 +38,7 @@ SELECT branch, turn, step, attempt, request, answer FROM temp.places JOIN calls 
 WHERE places.dialogue_id = ? ORDER BY places.record
 """
 _FIELDS = 7
-GATHER_S = 0.003
+GATHER_S = 0.001
 """Answers that arrive within this time, or while others are committed, share one commit."""
 MOST, MOST_BYTES = 4000, 4 << 20
 """Answers that gather: at either, `put` waits for the writer. SQLite takes 32,766 parameters a statement."""

@@ -15,6 +15,7 @@ class Lag:
 
     def __init__(self) -> None:
         self._counts = [0] * (len(_EDGES_MS) + 1)
+        self._most = 0.0
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._measure())
@@ -28,12 +29,16 @@ class Lag:
         while True:
             due = clock() + EVERY_S
             await asyncio.sleep(EVERY_S)
-            self._counts[bisect_left(_EDGES_MS, (clock() - due) * 1000)] += 1
+            self.note((clock() - due) * 1000)
+
+    def note(self, late_ms: float) -> None:
+        self._counts[bisect_left(_EDGES_MS, late_ms)] += 1
+        self._most = max(self._most, late_ms)
 
     def quantile_ms(self, share: float) -> float:
-        """Upper edge of the bin that holds the quantile; 0 when nothing was measured."""
+        """Upper edge of the bin that holds the quantile, at most the largest; 0 when nothing was measured."""
         wanted = share * sum(self._counts)
         for edge, seen in zip([*_EDGES_MS, float("inf")], accumulate(self._counts), strict=True):
             if wanted and seen >= wanted:
-                return round(edge, 2)
+                return round(min(edge, self._most), 2)
         return 0.0

@@ -1,6 +1,7 @@
 """A manifest with every part filled in, missing values included."""
 
 from outputs.manifest import (
+    EndpointUse,
     FunnelStep,
     HeadMarginal,
     Manifest,
@@ -8,6 +9,7 @@ from outputs.manifest import (
     PolicyPair,
     RewardSummary,
     Source,
+    Spent,
     Tokens,
 )
 
@@ -58,7 +60,23 @@ def full_manifest(**changes: object) -> Manifest:
         ),
         limits=("Written by a small model.",),
         seconds={"setup": 4.2, "dialogues": 412.0, "realism": 31.0, "publish": 2.4},
-        tokens={"conversation": Tokens(prompt=48_210, completion=5_311, cached=30_112), "tutoring": Tokens(prompt=9)},
+        tokens={
+            "assistant": Tokens(prompt=48_210, completion=5_311, cached=30_112, calls=210, cost=0.31),
+            "student": Tokens(prompt=9, calls=1),
+        },
+        spent=Spent(
+            invocations=2,
+            tokens=Tokens(prompt=48_219, completion=5_311, cached=30_112, calls=211, replayed=14),
+            tokens_an_accepted=4460.83,
+            endpoints={
+                "http://127.0.0.1:8000/v1": EndpointUse(
+                    sent=220, answered=211, faults={"rate_limit": 2, "timeout": 5}, retries=7, set_aside=1, mean_s=0.482
+                ),
+                "http://127.0.0.1:8001/v1": EndpointUse(sent=3, cancelled=3),
+            },
+            worker_peak_mb=88.4,
+            loop_lag_p99_ms=3.1,
+        ),
         started="2026-11-21T10:00:00Z",
         finished="2026-11-21T10:07:30Z",
     )

@@ -1,8 +1,8 @@
 """A speaker that puts the program's move into words with one model call, and checks the words.
 
-Prompt order (law 10): who you are and demonstrations, which are static, so every server prefix-caches them; the history;
-and last this turn's one instruction, in brackets behind the other side's message. With the whole history each prompt
-begins with the last one, all but its instruction.
+Prompt order (law 10): who you are and demonstrations, which are static, so every server prefix-caches them; the
+history; and last this turn's one instruction, in brackets behind the other side's message. With the whole history each
+prompt begins with the last one, all but its instruction.
 """
 
 from abc import abstractmethod

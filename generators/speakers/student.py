@@ -49,8 +49,8 @@ class Student(PromptedSpeaker):
         return tuple(d for d in self.demonstrations if d.note.startswith("ask") == asks)
 
     def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
-        """Where the history is short, a question is phrased from the note alone: with the whole problem before it a small
-        model answers instead. An answer needs the problem, which was said first, and the latest messages.
+        """Where the history is short, a question is phrased from the note alone: with the whole problem before it a
+        small model answers instead. An answer needs the problem, which was said first, and the latest messages.
         """
         if self.history is None:
             return spoken

@@ -143,9 +143,6 @@ async def test_a_cancelled_ask_is_aborted_on_the_server_and_gives_its_permit_bac
             for task in asking:
                 task.cancel()
             outcomes = await asyncio.gather(*asking, return_exceptions=True)
-            for o in outcomes:
-                if not isinstance(o, asyncio.CancelledError):
-                    raise o
             assert [type(o) for o in outcomes] == [asyncio.CancelledError] * 20
             await until(lambda: server.log()["in_flight"] == 0)
             [told] = http.told().values()
@@ -156,7 +153,7 @@ async def test_a_cancelled_ask_is_aborted_on_the_server_and_gives_its_permit_bac
             assert len(await asyncio.gather(*(model.ask(request(seed)) for seed in range(20)))) == 20
 
 
-@pytest.mark.parametrize("transport", ["aiohttp", "openai"])
+@pytest.mark.parametrize("transport", [EndpointSpec("http://127.0.0.1", "m").transport, "openai"])
 async def test_cancelling_aborts_whatever_the_transport(transport: Any):
     with QueueingServer(latency_ms=600_000) as server:
         async with Connections() as http:

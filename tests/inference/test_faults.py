@@ -80,7 +80,9 @@ def timezone_of(minutes: int) -> Any:
     return datetime.strptime(f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}00", "%z").tzinfo
 
 
-@pytest.mark.parametrize("header", ["Sat, 21 Nov 2026 12:00:00 +99999999999999", "Mon, 99 Foo 0000 00:00:00 GMT", "nan"])
+@pytest.mark.parametrize(
+    "header", ["Sat, 21 Nov 2026 12:00:00 +99999999999999", "Mon, 99 Foo 0000 00:00:00 GMT", "nan"]
+)
 def test_a_retry_after_that_means_nothing_asks_for_no_wait(header: str):
     assert not retry_after_s(header, NOW)
 
@@ -249,5 +251,3 @@ async def test_faults_of_every_kind_together_lose_nothing():
     for fault, count in log["faults"].items():
         by_kind[KINDS[fault]] = by_kind.get(KINDS[fault], 0) + count
     assert told["faults"] == by_kind and len(log["faults"]) == len(kinds)
-
-

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -12,13 +12,14 @@ from asking import KINDS, SCHEMA, answering, http_answer, request
 from queueing_server import QueueingServer
 
 from inference import endpoint
-from inference.client import Connections, chat_payload
+from inference.client import Connections, Transcript, prepared
 from inference.faults import Fault
 from inference.transport import Patience
 from schemas.chat import ChatReply, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.errors import OvertureError, Refused, Unreachable
 
-TRANSPORTS = ("aiohttp", "openai")
+OURS = EndpointSpec("http://127.0.0.1", "m").transport
+TRANSPORTS = (OURS, "openai")
 CLASSES: dict[str, type[openai.OpenAIError]] = {
     "connection": openai.APIConnectionError,
     "timeout": openai.APITimeoutError,
@@ -46,9 +47,9 @@ async def attempt(base_url: str, transport: Any, asked: ChatRequest, patience: P
     async with Connections(patience) as http:
         given = EndpointSpec(base_url, "scripted", transport=transport, **spec)
         one = http.endpoint(given)
-        payload = orjson.dumps({**chat_payload(asked, "scripted"), "messages": [asdict(m) for m in asked.messages]})
+        sent = prepared(asked, "scripted", Transcript())
         try:
-            return await one.attempt("POST", "/chat/completions", payload, lambda body: body["choices"][0], 0)
+            return await one.attempt("POST", "/chat/completions", sent.body, lambda body: body["choices"][0], 0)
         except OvertureError as error:
             return error
 
@@ -79,12 +80,12 @@ async def test_both_transports_read_the_same_replies():
         request(5, logprobs=True),
         request(6, n=3, logprobs=True),
         *(request(seed, json_schema=SCHEMA) for seed in range(7, 12)),
-        request(12, text="Wörter, 日本語, 🙂, \u2028 and \\ \" quotes"),
+        request(12, text='Wörter, 日本語, 🙂, \u2028 and \\ " quotes'),
         request(13, sampling=Sampling(max_tokens=3)),
         request(14, stop=("e",)),
     ]
     with QueueingServer() as server:
-        ours = await replies(server, "aiohttp", *asked)
+        ours = await replies(server, OURS, *asked)
         theirs = await replies(server, "openai", *asked)
     assert ours == theirs
     assert any(r.cached_tokens > 0 for r in ours) and ours[4].logprob is not None
@@ -96,7 +97,7 @@ async def test_both_transports_read_the_same_replies():
 async def test_the_openai_package_parses_what_we_parse():
     asked = [*talk(3), request(5, logprobs=True), request(6, n=2), request(7, json_schema=SCHEMA)]
     with QueueingServer() as server:
-        ours = await replies(server, "aiohttp", *asked)
+        ours = await replies(server, OURS, *asked)
         server.reset(cache=True)
         async with openai.AsyncOpenAI(base_url=f"{server.base_url}/v1", api_key="k", max_retries=0) as client:
             for reply, r in zip(ours, asked, strict=True):
@@ -113,10 +114,10 @@ async def test_the_openai_package_parses_what_we_parse():
 
 def typed(asked: ChatRequest) -> dict[str, Any]:
     """As arguments of the package's own method; what it has no name for goes into `extra_body`."""
-    payload = chat_payload(asked, "scripted")
+    payload = orjson.loads(prepared(asked, "scripted", Transcript()).body)
     ours = ("top_k", "min_p", "repetition_penalty", "repeat_penalty", "cache_prompt")
     extra = {name: payload.pop(name) for name in ours}
-    return {**payload, "messages": [asdict(m) for m in asked.messages], "extra_body": extra}
+    return {**payload, "extra_body": extra}
 
 
 @pytest.mark.parametrize("fault", [*KINDS, "refusal", "max_model_len", "model", "api_key"])

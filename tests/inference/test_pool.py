@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -19,7 +18,7 @@ from scripted_server import ScriptedServer
 
 from inference import client, endpoint
 from inference.client import Connections, Conversation, HttpChatModel
-from inference.pool import PLACE, STAY, Home, Pool
+from inference.pool import PLACE, Home, Pool
 from inference.transport import Patience
 from schemas.chat import ChatReply, EndpointSpec, Message
 from schemas.errors import ContentError, Refused, Unanswered, Unreachable
@@ -130,8 +129,8 @@ async def test_no_endpoint_is_given_a_home_above_its_share_of_the_load(one_key: 
         await asyncio.wait(asking)
 
 
-async def test_an_overloaded_home_is_left_for_good_and_a_busy_one_is_not():
-    async with endpoints(4, silent=True) as (pool, ask, _):
+async def test_an_overloaded_home_is_left_for_good_and_one_with_room_is_not():
+    async with endpoints(4, silent=True, max_in_flight=6) as (pool, ask, _):
         home = Home("dialogue/user")
 
         async def call() -> asyncio.Task[Any]:
@@ -145,8 +144,7 @@ async def test_an_overloaded_home_is_left_for_good_and_a_busy_one_is_not():
         assert first is not None
         while home.endpoint is first:
             asking.append(await call())
-        total = len(asking) - 1
-        assert total >= STAY * (total + 1) / 4 + 1 > total - 1  # not before it had to, and then at once
+        assert len(asking) == first.permits.limit + 1 == 7  # it had room for six
         second = home.endpoint
         for task in asking:
             task.cancel()
@@ -155,6 +153,35 @@ async def test_an_overloaded_home_is_left_for_good_and_a_busy_one_is_not():
         assert home.endpoint is second is not first
         again.cancel()
         await asyncio.wait([again])
+
+
+async def test_a_home_that_waits_stays_where_others_wait_as_long():
+    async with endpoints(2, silent=True, max_in_flight=2) as (pool, ask, _):
+        homes = [Home(str(i)) for i in range(12)]
+        asking = [asyncio.create_task(ask(home)) for home in homes]
+        await until(lambda: sum(e.waiting_room for e in pool.endpoints) == 12)
+        before = [home.endpoint for home in homes]
+        asking += [asyncio.create_task(ask(home)) for home in homes]
+        await until(lambda: sum(e.waiting_room for e in pool.endpoints) == 24)
+        assert [home.endpoint for home in homes] == before and pool.waiting == 20
+        for task in asking:
+            task.cancel()
+        await asyncio.wait(asking)
+
+
+async def test_a_home_leaves_a_full_endpoint_for_one_that_joins():
+    async with endpoints(2, silent=True, max_in_flight=6) as (pool, ask, _):
+        full, joins = pool.endpoints
+        pool.replace([full])
+        homes = [Home(str(i)) for i in range(12)]
+        asking = [asyncio.create_task(ask(home)) for home in homes]
+        await until(lambda: full.waiting_room == 12)
+        pool.replace([full, joins])
+        asking.append(asyncio.create_task(ask(homes[0])))
+        await until(lambda: joins.waiting_room == 1)
+        for task in asking:
+            task.cancel()
+        await asyncio.wait(asking)
 
 
 async def test_a_larger_endpoint_is_given_more():
@@ -331,16 +358,17 @@ async def test_a_file_of_endpoints_is_followed_while_requests_go_on(tmp_path: Pa
 
             async def talk(name: int) -> None:
                 nonlocal asked, answered
-                conversation = model.conversation(str(name))
                 while not over:
-                    asked += 1
-                    reply = await conversation.ask(request(asked, f"{name}"))
-                    answered += bool(reply.text)
+                    conversation = model.conversation(f"{name} {asked}")
+                    for _ in range(4):
+                        asked += 1
+                        reply = await conversation.ask(request(asked, f"{name}"))
+                        answered += bool(reply.text)
 
             def rewrite(text: str) -> None:
                 new = tmp_path / "new.txt"
                 new.write_text(text)
-                os.replace(new, path)
+                new.replace(path)
 
             def served(server: QueueingServer) -> int:
                 return server.log()["answers"]

@@ -134,3 +134,28 @@ def test_size_categories_are_those_of_the_hub():
         "100K<n<1M",
         "1M<n<10M",
     ]
+
+
+def test_a_card_tells_what_the_run_took():
+    card = render_card(full_manifest(), {})
+    assert "| assistant | 210 | 48,210 | 62% | 5,311 | 0.31 |" in card
+    assert "| student | 1 | 9 | 0% | 0 |  |" in card
+    assert "| all | 211 | 48,219 | 62% | 5,311 |  |" in card  # a role without a price: no sum
+    assert (
+        "4,461 tokens for each published dialogue. Servers' faults: 2 rate limit, 5 timeout; asked again 7 times."
+        in card
+    )
+
+
+def test_a_card_tells_the_cost_where_all_of_it_is_known():
+    spent = full_manifest().spent
+    priced = spent.model_copy(
+        update={"tokens": spent.tokens.model_copy(update={"cost": 1.5}), "cost_an_accepted": 0.125}
+    )
+    card = render_card(full_manifest(spent=priced), {})
+    assert "| 5,311 | 1.5 |" in card and "4,461 tokens and 0.125 of cost for each published dialogue" in card
+
+
+def test_a_card_of_dialogues_nobody_asked_a_server_for_has_no_such_part():
+    card = render_card(Manifest(recipe="r", status="complete", target=2), {})
+    assert "What it took" not in card

@@ -9,7 +9,18 @@ from dialogue_samples import conversation, tutoring
 from manifest_samples import full_manifest
 from playwright.sync_api import Page, sync_playwright
 
-from outputs.manifest import FunnelStep, HeadMarginal, Manifest, Measure, PolicyPair, RewardSummary, Source, Tokens
+from outputs.manifest import (
+    EndpointUse,
+    FunnelStep,
+    HeadMarginal,
+    Manifest,
+    Measure,
+    PolicyPair,
+    RewardSummary,
+    Source,
+    Spent,
+    Tokens,
+)
 from outputs.report import DIALOGUES_SHOWN, render_report, to_read, write_report
 from schemas.record import Record
 
@@ -95,6 +106,7 @@ def hostile_manifest() -> Manifest:
         sources=(Source(name=x, kind="model", licence=x, version=x, use=x, origin=x),),
         seconds={x: 1.0},
         tokens={x: Tokens()},
+        spent=Spent(tokens=Tokens(calls=1), endpoints={x: EndpointUse(faults={x: 1})}),
         started=x,
         finished=x,
     )
@@ -163,6 +175,21 @@ def test_the_funnel_names_every_reason_with_its_count():
     page = render_report(full_manifest(), [])
     for reason in ("repeated message", "leaked fact", "distribution match", "sibling invalid"):
         assert f"− {reason}" in page
+
+
+def test_the_servers_are_told_with_their_faults_and_what_was_asked_again():
+    text = re.sub(r"<[^>]+>", " ", render_report(full_manifest(), []))
+    flat = " ".join(text.split())
+    assert "http://127.0.0.1:8000/v1 211 0.482 2 rate limit, 5 timeout 7 1" in flat
+    assert "http://127.0.0.1:8001/v1 0 – none 0 0" in flat
+    assert "all 211 48,219 30,112 (62%) 5,311 –" in flat
+    assert "4,461 tokens for each published dialogue; 14 answers came from the journal" in flat
+
+
+def test_no_cost_is_shown_where_no_price_is_known():
+    page = render_report(full_manifest(tokens={"student": Tokens(prompt=9)}), [])
+    assert ">cost</th>" not in page and "of cost" not in page
+    assert ">cost</th>" in render_report(full_manifest(), [])
 
 
 def test_dialogues_to_read_take_families_and_policies_in_turn():

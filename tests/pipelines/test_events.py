@@ -88,13 +88,14 @@ def test_an_endpoint_is_told_of_at_once_when_it_is_set_aside_and_back(tmp_path: 
 
 def test_no_text_of_an_answer_gets_into_the_events(tmp_path: Path):
     events = Events(tmp_path / "events.jsonl", Clock())
-    broken = "a broken answer to /chat/completions, beginning b'{\"content\": \"Dear diary'"
+    events.round(0, planned=8, accepted=0)
+    broken = 'a broken answer to /chat/completions, beginning b\'{"content": "Dear diary\''
     events.counts(counts(aside=broken, set_aside=1))
     events.run_failed(Unreachable(broken))
     events.run_failed(ValueError("Dear diary"))
     events.run_failed(OvertureError("worker ended: Dear diary"))
     assert b"diary" not in (tmp_path / "events.jsonl").read_bytes()
-    aside, *failed = read(tmp_path / "events.jsonl")
+    _, aside, *failed = read(tmp_path / "events.jsonl")
     assert aside["why"] == "a broken answer to /chat/completions"
     assert [e["error"] for e in failed] == ["Unreachable", "ValueError", "OvertureError"]
     assert failed[0]["why"] and not failed[1]["why"]

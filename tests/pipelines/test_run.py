@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -276,3 +277,60 @@ def test_the_manifest_accounts_for_every_dialogue(tmp_path: Path, server: Script
     assert read_manifest(tmp_path / "run" / "manifest.json") == manifest
     made, kept = manifest.totals
     assert made.count == kept.count + sum(kept.reasons.values()) == len(_all(tmp_path / "run"))
+
+
+def test_the_manifest_tells_what_all_invocations_have_asked_for(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    price = {"prompt": 2.0, "completion": 10.0}
+    with ScriptedProcess("--reply", "scripted_players:obey") as fresh:
+        address = f"{fresh.base_url}/v1"
+        model = {"use": "remote", "base_url": fresh.base_url, "model": "scripted", "price": price}
+        path = recipe(tmp_path, fresh.base_url, models={"default": model}, target=60, shard_size=10)
+        first = run(path, out, "budget.tokens=9000").manifest
+        last = run(path, out)
+        asked = fresh.log()["requests"]
+    whole = last.manifest.spent
+    assert (first.status, first.spent.invocations) == ("short", 1)
+    assert (last.manifest.status, whole.invocations) == ("complete", 2)
+    use = whole.endpoints[address]
+    assert 0 < last.counts.total("calls") < whole.tokens.calls <= use.answered == _journalled(out).total() <= asked
+    assert whole.tokens.replayed == last.counts.total("replayed") > 0
+    assert whole.tokens.prompt == first.spent.tokens.prompt + last.counts.total("prompt_tokens")
+    assert whole.tokens.cost == pytest.approx((2 * whole.tokens.prompt + 10 * whole.tokens.completion) / 1e6)
+    assert whole.tokens_an_accepted == (whole.tokens.prompt + whole.tokens.completion) / 60
+    assert sum(t.calls for t in last.manifest.tokens.values()) == whole.tokens.calls
+    assert use.sent == use.answered + use.cancelled and use.faults == {} and use.mean_s is not None
+    assert whole.worker_peak_mb is not None and whole.loop_lag_p99_ms is not None
+
+
+def test_faults_are_told_by_kind_with_how_often_was_asked_again(tmp_path: Path) -> None:
+    flags = ("--error-rate", "0.2", "--faults", "500,429,reset")
+    with ScriptedProcess("--reply", "scripted_players:obey", *flags) as faulty:
+        spent = run(recipe(tmp_path, faulty.base_url), tmp_path / "run").manifest.spent
+        met = faulty.log()["faults"]
+    (use,) = spent.endpoints.values()
+    assert set(use.faults) == {"server_error", "rate_limit", "connection"}
+    assert use.retries == sum(use.faults.values()) == use.sent - use.answered - use.cancelled == met
+
+
+def _events(out: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in (out / "logs" / "events.jsonl").read_bytes().splitlines()]
+
+
+def test_events_tell_a_run_from_its_beginning_to_its_end(tmp_path: Path, server: ScriptedProcess) -> None:
+    manifest = run(recipe(tmp_path, server.base_url), tmp_path / "run").manifest
+    told = [e for e in _events(tmp_path / "run") if e["event"] != "progress"]
+    assert [e["event"] for e in told][:3] == ["run_started", "round_started", "round_ended"]
+    assert (told[-1]["event"], told[-1]["status"], told[-1]["accepted"]) == ("run_ended", "complete", 24)
+    ended = [e for e in told if e["event"] == "round_ended"]
+    assert sum(e["calls"] for e in ended) == manifest.spent.tokens.calls
+    assert sum(e["dialogues"] for e in ended) == manifest.totals[0].count
+    run(recipe(tmp_path, server.base_url), tmp_path / "run")
+    assert [e for e in _events(tmp_path / "run") if e["event"] != "progress"] == told  # it is finished
+
+
+def test_events_tell_why_a_run_failed(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable):
+        run(recipe(tmp_path, "http://127.0.0.1:9/v1"), tmp_path / "run")
+    assert _events(tmp_path / "run")[-1]["error"] == "Unreachable"
+    assert "127.0.0.1:9" in _events(tmp_path / "run")[-1]["why"]
