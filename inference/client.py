@@ -313,15 +313,17 @@ class Connections:
         self._followers.append(asyncio.create_task(self._follow(pool, Path(path), like)))
 
     async def _follow(self, pool: Pool, path: Path, like: EndpointSpec) -> None:
-        before: list[str] | None = None
+        used: list[str] | None = None
+        seen: list[str] | None = None
         while True:
             try:
                 listed = read_endpoints(path)
-                if listed != before:
+                if listed != used and listed == seen:  # twice the same: not half written
                     pool.replace([self.endpoint(replace(like, base_url=url)) for url in listed])
-                before = listed
-            except InputError as error:  # half written, or a slip: the endpoints stay as they are
-                _log.warning("%s; the endpoints stay as they are", error)
+                    used = listed
+                seen = listed
+            except InputError as error:
+                _log.info("%s; the endpoints stay as they are", error)
             await asyncio.sleep(FOLLOW_S)
 
     def told(self) -> dict[str, Any]:
@@ -352,11 +354,14 @@ def embed_blocking(base_url: str, model: str) -> EmbedTexts:
     return BlockingEmbedder(EndpointSpec(base_url=base_url, model=model))
 
 
-async def list_models(base_url: str, *, api_key_env: str | None = None, patience_s: float = 10.0) -> list[str]:
-    """Names and aliases under which the server can be asked, as it tells them."""
-    spec = EndpointSpec(base_url=base_url, model="", api_key_env=api_key_env)
+async def served(spec: EndpointSpec, patience_s: float = 10.0) -> list[str]:
+    """Names and aliases under which the server can be asked, as it tells them; `spec.model` is not looked at."""
     async with Connections(Patience(faults_s=patience_s, answer_s=max(1.0, patience_s))) as http:
-        return await http.pool([spec]).call("GET", "/models", b"", served_names, Home(""))
+        return await http.pool([replace(spec, model="")]).call("GET", "/models", b"", served_names, Home(""))
+
+
+async def list_models(base_url: str, *, api_key_env: str | None = None, patience_s: float = 10.0) -> list[str]:
+    return await served(EndpointSpec(base_url=base_url, model="", api_key_env=api_key_env), patience_s)
 
 
 async def wait_ready(base_url: str, timeout: float, *, api_key_env: str | None = None) -> None:
@@ -403,8 +408,8 @@ async def probe_structured_output(model: HttpChatModel) -> None:
 
 async def check_model(spec: EndpointSpec, timeout: float) -> None:
     """The server answers and serves `spec.model`; else Unreachable, or Refused with the names it serves."""
-    names = await list_models(spec.base_url, api_key_env=spec.api_key_env, patience_s=timeout)
+    names = await served(spec, timeout)
     if spec.model not in names:
-        served = ", ".join(f"'{n}'" for n in names) or "none"
-        told = f"{spec.base_url} does not serve '{spec.model}'; it serves: {served}. Set `model` to one of them"
+        listed = ", ".join(f"'{n}'" for n in names) or "none"
+        told = f"{spec.base_url} does not serve '{spec.model}'; it serves: {listed}. Set `model` to one of them"
         raise Refused(told, "not_found")

@@ -6,12 +6,15 @@ answer outside its schema): raised at once, because whoever asked decides on ano
 
 Each kind is one of the openai package's errors, so that both transports mean the same:
 
-    connection      APIConnectionError          bad_request       BadRequestError (400, 413)
+    connection      APIConnectionError          bad_request       BadRequestError (400)
     timeout         APITimeoutError             unauthenticated   AuthenticationError (401)
     rate_limit      RateLimitError (429)        forbidden         PermissionDeniedError (403)
     server_error    InternalServerError (5xx)   not_found         NotFoundError (404)
     conflict        ConflictError (409)         unprocessable     UnprocessableEntityError (422)
     broken_answer   APIResponseValidationError
+
+The package has no class of its own for other statuses below 500: 408 is a timeout here, 425 a server_error, the rest
+bad_request. So are 501 and 505, which no other attempt mends.
 """
 
 import re

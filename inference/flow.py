@@ -461,6 +461,7 @@ class Permits:
         self._arrivals += 1
         self._waiting += 1
         heapq.heappush(self._queue, (order, self._arrivals, granted))
+        self._grant()  # those before it may all be cancelled and not know it yet
         try:
             await granted
         except asyncio.CancelledError:
@@ -493,9 +494,10 @@ class Permits:
 
     def turn_away(self) -> None:
         """Every waiter's `acquire` raises TurnedAway: the endpoint is set aside, others may have room."""
-        waiting, self._queue, self._waiting = self._queue, [], 0
+        waiting, self._queue = self._queue, []
         for _, _, granted in waiting:
             if not granted.done():
+                self._waiting -= 1
                 granted.set_exception(TurnedAway())
 
     def _take(self) -> None:
@@ -503,7 +505,7 @@ class Permits:
         self._law.sent(self._clock(), self._in_flight)
 
     def _grant(self) -> None:
-        while self._waiting and self._in_flight < self._law.limit:
+        while self._queue and self._in_flight < self._law.limit:
             granted = heapq.heappop(self._queue)[2]
             if not granted.done():
                 self._waiting -= 1

@@ -3,6 +3,7 @@
 A transport only sends. Permits, retries and the meaning of a status are its endpoint's.
 """
 
+import base64
 import os
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -61,6 +62,9 @@ class HttpTransport:
         if (key := api_key(spec)) is not None:
             headers["Authorization"] = f"Bearer {key}"
         url = URL(api_root(spec.base_url))
+        if url.user is not None:
+            named = f"{url.user}:{url.password or ''}".encode()
+            headers.setdefault("Authorization", f"Basic {base64.b64encode(named).decode()}")
         self._base_url = spec.base_url
         self._paths: dict[str, str] = {}
         self._http = Http1(

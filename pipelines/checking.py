@@ -27,7 +27,7 @@ from inference.remote import RemoteServers
 from inference.server_metrics import parse_metrics
 from inference.transport import Patience
 from pipelines.display import Display
-from pipelines.engines import Server, embedder_server, model_server
+from pipelines.engines import EMBEDDER, Server, embedder_server, model_server
 from pipelines.recipe import Recipe, load
 from pipelines.watching import shown
 from schemas.chat import CallKey, ChatRequest, EndpointSpec, Message, Sampling
@@ -120,7 +120,7 @@ def _entered(
         name: lambda name=name: model_server(name, wanted.models[name], logs, display.fetching)
         for name in sorted(set(wanted.roles.values()))
     }
-    makers["embedder"] = lambda: embedder_server(wanted.embedder, logs, display.fetching)
+    makers[EMBEDDER] = lambda: embedder_server(wanted.embedder, logs, display.fetching)
     for name, make in makers.items():
         try:
             server = make()
@@ -129,7 +129,7 @@ def _entered(
                 stack.enter_context(server)
             found[name] = server.endpoints
         except OvertureError as error:
-            part = wanted.embedder if name == "embedder" else wanted.models[name]
+            part = wanted.embedder if name == EMBEDDER else wanted.models[name]
             failed.append(Finding(f"({part.use})", str(part.identity["model"]), name, problem=str(error)))
     return found, failed
 
@@ -182,7 +182,7 @@ async def _abilities(http: Connections, finding: Finding, spec: EndpointSpec) ->
     endpoint = http.endpoint(spec)
     entry = await _listed(endpoint, spec)
     finding.reachable = True
-    if finding.name == "embedder":
+    if finding.name == EMBEDDER:
         vectors = await http.embedder(spec).embed(["hello"])
         finding.embeds = vectors.shape[1]
         return
@@ -321,7 +321,7 @@ def knee(levels: Sequence[Level]) -> Level:
 def _unusable(findings: Sequence[Finding]) -> list[str]:
     names = dict.fromkeys(f.name for f in findings)
     return [
-        name if name == "embedder" else f"model '{name}'"
+        name if name == EMBEDDER else f"model '{name}'"
         for name in names
         if all(f.problem for f in findings if f.name == name)
     ]

@@ -15,7 +15,7 @@ from outputs.render import render_dialogue
 from outputs.store import read_records
 from pipelines import run as steps
 from pipelines.display import Display
-from pipelines.engines import Server, embedder_key, embedder_server, engines, model_key, model_server
+from pipelines.engines import EMBEDDER, Server, embedder_key, embedder_server, engines, model_key, model_server
 from pipelines.recipe import Recipe, load
 from pipelines.rundir import Plan, Resume, RunDir
 from pipelines.serving import announced, owner
@@ -23,7 +23,6 @@ from pipelines.watching import Together, Watch
 from schemas.errors import InputError, RecipeError, did_you_mean
 
 OUT = Console()
-EMBEDDER = "embedder"
 SERVED_CHECK_S = 1.0
 
 

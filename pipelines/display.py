@@ -22,6 +22,7 @@ from pipelines.watching import Asides, Speed, cached_share, shown
 
 LINE_EVERY_S = 10.0
 ENDPOINTS_EVERY_S = 30.0
+TABLE_EVERY_S = 0.25
 ENDPOINTS_SHOWN = 16
 """More have no room on a terminal: those set aside and the busiest are shown."""
 
@@ -29,9 +30,7 @@ ENDPOINTS_SHOWN = 16
 class Display:
     """Live on a terminal, a line now and then elsewhere. A context manager."""
 
-    def __init__(
-        self, recipe: Recipe, console: Console | None = None, clock: Callable[[], float] = time.monotonic
-    ):
+    def __init__(self, recipe: Recipe, console: Console | None = None, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._console = console or Console(file=sys.stderr)
         self._bar = Progress(
@@ -110,12 +109,14 @@ class Display:
         for change in self._asides.changes(endpoints):
             what = "is back" if change.why is None else f"is set aside: {change.why}"
             self.say(f"{self._round}: {shown(change.endpoint)} {what}")
+        if now - self._last_endpoints < (TABLE_EVERY_S if self._console.is_terminal else ENDPOINTS_EVERY_S):
+            return
+        self._last_endpoints = now
         if self._console.is_terminal:
             self._live.update(self._view(_endpoint_table(endpoints, speeds)))
-        elif now - self._last_endpoints >= ENDPOINTS_EVERY_S:
-            self._last_endpoints = now
-            for name, told in sorted(endpoints.items()):
-                self.say(f"{self._round}: {shown(name)}: {_endpoint_line(told, speeds[name])}")
+            return
+        for name, told in sorted(endpoints.items()):
+            self.say(f"{self._round}: {shown(name)}: {_endpoint_line(told, speeds[name])}")
 
     def _view(self, endpoints: Table | None) -> Group:
         return Group(self._fetching, self._bar, *([] if endpoints is None else [endpoints]))

@@ -26,6 +26,9 @@ from schemas.contracts import EmbedTexts
 READY_S = 15.0
 """A server that is ours to reach, not to start, gets this long to answer."""
 
+EMBEDDER = "the embedder"
+"""Beside the models' names."""
+
 Server = EmbeddingServer | LlamaServer | RemoteServers | VllmServers
 
 Progress = Callable[[str, int, int], None]

@@ -42,6 +42,8 @@ GATHER_S = 0.001
 """Answers that arrive within this time, or while others are committed, share one commit."""
 MOST, MOST_BYTES = 4000, 4 << 20
 """Answers that gather: at either, `put` waits for the writer. SQLite takes 32,766 parameters a statement."""
+TELL = 32
+"""Callers that go on in one turn of the event loop."""
 BUSY_S = 30.0
 """How long another process may hold a file."""
 
@@ -70,14 +72,19 @@ class _Batch:
     bytes: int = 0
     error: Exception | None = None
 
-    def tell(self) -> None:
-        for waiter in self.waiters:
+    def tell(self, most: int | None = None) -> None:
+        """Tells those who wait how it ended; with `most`, that many in each turn of the loop: every one of them goes on
+        at once, and together they would keep the loop from all else.
+        """
+        now, self.waiters = self.waiters[:most], self.waiters[len(self.waiters[:most]) :]
+        for waiter in now:
             if not waiter.done() and not waiter.get_loop().is_closed():  # a caller may have been cancelled
                 if self.error is None:
                     waiter.set_result(None)
                 else:
                     waiter.set_exception(self.error)
-        self.waiters = []
+        if self.waiters:
+            self.waiters[0].get_loop().call_soon(self.tell, most)
 
 
 class Journal:
@@ -188,7 +195,7 @@ class Journal:
             self._gathering.values[:0] = batch.values
             self._gathering.bytes += batch.bytes
             self._room.set()
-        batch.tell()
+        batch.tell(TELL)
         if self._due:
             self._hand_over()
 

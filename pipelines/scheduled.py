@@ -22,7 +22,7 @@ def run(order: Order, metrics_port: int | None = None) -> int:
     command = f"overture run {order.recipe}{flags} --out {order.run}"
     if metrics_port is not None:
         with serve_metrics(metrics_port):
-            """A port that cannot be had is told before Prefect starts."""
+            pass  # a port that cannot be had is told before Prefect starts
     with _deaf_children(), get_client(sync_client=True) as client:
         client.hello()
     result = build_dataset(str(order.recipe), list(order.sets), str(order.run), order.resume, command, metrics_port)

@@ -29,6 +29,7 @@ from inference.transport import PATIENCE
 from pipelines.admission import Admission
 from pipelines.journal import Journal
 from pipelines.lag import Lag
+from pipelines.loop import new_loop
 from pipelines.recipe import Recipe
 from pipelines.scenarios import group
 from pipelines.services import DialogueCalls, Models, Prompt, RoleModel
@@ -247,7 +248,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # what is imported stays: no collection need look at it again
     try:
-        asyncio.run(work(job))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(work(job))
     except BaseException as error:
         found = first_error(error)
         tell({"error": {"kind": type(found).__name__, "message": str(found), "ours": isinstance(found, OvertureError)}})

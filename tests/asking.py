@@ -1,10 +1,12 @@
 """Requests to ask, and a server that answers with the very bytes it is given."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
+
+from queueing_server import Behaviour, QueueingServer
 
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
 
@@ -31,6 +33,28 @@ def request(seed: int = 1, text: str = "Hello", **changes: Any) -> ChatRequest:
     messages = (Message("system", "Be brief."), Message("user", text))
     plain = ChatRequest(key=CallKey(turn=0), messages=messages, sampling=Sampling(), seed=seed)
     return replace(plain, **changes)
+
+
+PLAIN: Behaviour = {
+    "model": "scripted",
+    "capacity": 0,
+    "queue_limit": 0,
+    "latency_ms": 0,
+    "max_model_len": 131072,
+    "api_key": "",
+    "error_rate": 0,
+    "fault_seed": 0,
+    "retry_after": "0",
+}
+
+
+@contextmanager
+def behaving(process: QueueingServer, **behaviour: Unpack[Behaviour]) -> Generator[QueueingServer]:
+    """A server that runs already, as if it were a new one that behaves like this: a process costs more than a test."""
+    process.behave(**PLAIN)
+    process.behave(**behaviour)
+    process.reset(cache=True)
+    yield process
 
 
 def http_answer(status: int, body: bytes, *headers: str) -> bytes:

@@ -6,14 +6,15 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dinner
+import psutil
 
 from pipelines.recipe import Recipe
 from pipelines.services import RoleModel
@@ -35,8 +36,7 @@ class Taken:
     peak_mb: float
     """Resident, of the largest process."""
     told: dict[str, Any] = field(default_factory=dict[str, Any])
-    """The last of each kind of event a worker told."""
-    code: int = 0
+    """Ours: `Counts` as JSON, and `limits`: [seconds, limit, in flight, live] over time."""
 
 
 @dataclass(slots=True)
@@ -80,9 +80,6 @@ class Ours:
         specs = tuple(EndpointSpec(url, "scripted", max_in_flight=work.in_flight) for url in urls)
         roles = {role: RoleModel(specs) for role in ("user", "assistant")}
         shards = cut(0, work.first, work.first + work.dialogues, 0, 100)
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self._readers: list[threading.Thread] = []
-        self.told: dict[str, Any] = {}
         for number in range(work.workers):
             job = Job(
                 name=f"worker-{number:03d}",
@@ -96,59 +93,35 @@ class Ours:
                 workers=work.workers,
                 stall_s=work.stall_s,
             )
-            path = self.folder / f"{job.name}.json"
-            path.write_text(job.model_dump_json())
-            self.processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "pipelines.worker", str(path)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    env=ENVIRONMENT,
-                    start_new_session=True,
-                )
-            )
+            (self.folder / f"{job.name}.job").write_text(job.model_dump_json())
+        command = [sys.executable, str(HERE / "owner.py"), str(self.folder)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT, start_new_session=True)
         self.began = time.monotonic()
-        for process in self.processes:
-            reader = threading.Thread(target=self._read, args=(process,), daemon=True)
-            reader.start()
-            self._readers.append(reader)
-
-    def _read(self, process: "subprocess.Popen[bytes]") -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.endswith(b"\n"):
-                self.told.update(json.loads(line))
 
     def wait(self) -> Taken:
-        cpu = peak = 0.0
-        code = 0
-        for process in self.processes:
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            code = code or process.returncode
-            cpu += used.ru_utime + used.ru_stime
-        wall = time.monotonic() - self.began
-        for reader in self._readers:
-            reader.join(5)
-        for process in self.processes:
-            assert process.stdin is not None and process.stdout is not None
-            process.stdin.close()
-            process.stdout.close()
-        peak = self.told.get("end", {}).get("peak_mb", 0.0)
-        return Taken(wall, cpu, peak, self.told, code)
+        """CPU of the owner and its workers; memory of the largest worker. Raises RuntimeError when they fail."""
+        assert self.process.stdout is not None
+        out = self.process.stdout.read()
+        _, status, used = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        self.process.stdout.close()
+        if self.process.returncode:
+            raise RuntimeError(f"the workers ended with {self.process.returncode}; their logs: {self.folder}/logs")
+        told = json.loads(out)
+        return Taken(time.monotonic() - self.began, used.ru_utime + used.ru_stime, told["peak_mb"], told)
 
     def kill(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.wait()
+        """As kill -9 of the whole tree."""
+        tree = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
+        for process in tree:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.communicate()
 
 
 def ours(urls: Sequence[str], work: Work) -> Taken:
-    """From the start of the processes to their end. Raises RuntimeError when one fails."""
-    taken = Ours(urls, work).wait()
-    if taken.code:
-        raise RuntimeError(f"a worker ended with {taken.code}: {taken.told.get('error')}")
-    return taken
+    """From the start of the processes to their end."""
+    return Ours(urls, work).wait()
 
 
 class Floor:

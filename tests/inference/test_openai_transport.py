@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import openai
 import orjson
 import pytest
-from asking import KINDS, SCHEMA, answering, http_answer, request
+from asking import KINDS, SCHEMA, answering, behaving, http_answer, request
 from queueing_server import QueueingServer
 
 from inference import endpoint
@@ -34,6 +35,12 @@ CLASSES: dict[str, type[openai.OpenAIError]] = {
     "unprocessable": openai.UnprocessableEntityError,
 }
 """The table at the head of inference/faults.py."""
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[QueueingServer]:
+    with QueueingServer() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +81,7 @@ def talk(turns: int) -> list[ChatRequest]:
     return asked
 
 
-async def test_both_transports_read_the_same_replies():
+async def test_both_transports_read_the_same_replies(process: QueueingServer):
     asked = [
         *talk(4),
         request(5, logprobs=True),
@@ -84,7 +91,7 @@ async def test_both_transports_read_the_same_replies():
         request(13, sampling=Sampling(max_tokens=3)),
         request(14, stop=("e",)),
     ]
-    with QueueingServer() as server:
+    with behaving(process) as server:
         ours = await replies(server, OURS, *asked)
         theirs = await replies(server, "openai", *asked)
     assert ours == theirs
@@ -94,9 +101,9 @@ async def test_both_transports_read_the_same_replies():
     assert {r.finish_reason for r in ours} == {"stop", "length"}
 
 
-async def test_the_openai_package_parses_what_we_parse():
+async def test_the_openai_package_parses_what_we_parse(process: QueueingServer):
     asked = [*talk(3), request(5, logprobs=True), request(6, n=2), request(7, json_schema=SCHEMA)]
-    with QueueingServer() as server:
+    with behaving(process) as server:
         ours = await replies(server, OURS, *asked)
         server.reset(cache=True)
         async with openai.AsyncOpenAI(base_url=f"{server.base_url}/v1", api_key="k", max_retries=0) as client:
@@ -121,11 +128,11 @@ def typed(asked: ChatRequest) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("fault", [*KINDS, "refusal", "max_model_len", "model", "api_key"])
-async def test_both_transports_meet_the_same_fault(fault: str):
+async def test_both_transports_meet_the_same_fault(process: QueueingServer, fault: str):
     patience = Patience(first_byte_s=1.0 if fault == "stall" else 60)
     found: list[Any] = []
     settings: dict[str, Any] = {"max_model_len": 8, "model": "another", "api_key": "secret"}
-    with QueueingServer(retry_after="7") as server:
+    with behaving(process, retry_after="7") as server:
         if fault in settings:
             server.behave(**{fault: settings[fault]})
         else:
@@ -182,7 +189,7 @@ async def test_a_status_is_the_same_kind_to_both_transports_and_the_class_the_pa
         assert type(raised.value) is CLASSES[ours.kind]
 
 
-async def test_nobody_there_and_no_answer_in_time_are_the_packages_own_two_errors():
+async def test_nobody_there_and_no_answer_in_time_are_the_packages_own_two_errors(process: QueueingServer):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -191,7 +198,7 @@ async def test_nobody_there_and_no_answer_in_time_are_the_packages_own_two_error
         async with openai.AsyncOpenAI(base_url=nobody, api_key="k", max_retries=0) as client:
             with pytest.raises(CLASSES["connection"]):
                 await client.models.list()
-    with QueueingServer(error_rate=1, faults=("stall",)) as server:
+    with behaving(process, error_rate=1, faults=("stall",)) as server:
         client = openai.AsyncOpenAI(base_url=f"{server.base_url}/v1", api_key="k", max_retries=0, timeout=0.5)
         async with client:
             with pytest.raises(CLASSES["timeout"]):
@@ -215,9 +222,11 @@ async def test_a_server_that_speaks_no_tls_is_refused_at_once(transport: str):
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_key_and_headers_reach_the_server_and_no_message(transport: str, monkeypatch: pytest.MonkeyPatch):
+async def test_a_key_and_headers_reach_the_server_and_no_message(
+    process: QueueingServer, transport: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("MY_KEY", "sk-very-secret")
-    with QueueingServer(api_key="sk-very-secret") as server:
+    with behaving(process, api_key="sk-very-secret") as server:
         well = await attempt(server.base_url, transport, request(), Patience(), api_key_env="MY_KEY")
         assert well["message"]["content"]
         server.behave(api_key="another", model="sk-very-secret")
@@ -230,9 +239,9 @@ async def test_a_key_and_headers_reach_the_server_and_no_message(transport: str,
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_faults_are_retried_alike_whatever_the_transport(transport: Any):
+async def test_faults_are_retried_alike_whatever_the_transport(process: QueueingServer, transport: Any):
     kinds = ("500", "429", "reset", "truncated", "empty_choices", "short_body")
-    with QueueingServer(error_rate=0.4, faults=kinds, retry_after="0") as server:
+    with behaving(process, error_rate=0.4, faults=kinds, retry_after="0") as server:
         async with Connections(Patience()) as http:
             model = http.chat(EndpointSpec(server.base_url, "scripted", transport=transport))
             await asyncio.gather(*(model.ask(request(seed)) for seed in range(40)))

@@ -12,6 +12,7 @@ from queueing_server import QueueingServer
 from scripted_server import ScriptedServer
 
 from pipelines.checking import LEVEL_S, SPEED_S, Finding, Level, check, examine, knee, measure
+from pipelines.engines import EMBEDDER
 from schemas.chat import EndpointSpec
 from schemas.errors import ServerError
 
@@ -66,7 +67,7 @@ def test_a_server_that_answers_only_errors_is_told_in_its_words(status: int):
 
 def test_an_embedder_is_asked_for_a_vector():
     with ScriptedServer() as server:
-        (found,) = examined(embedder=(server.base_url,))
+        (found,) = examined(**{EMBEDDER: (server.base_url,)})
     assert found.embeds == 64 and found.problem == "" and found.structured is None
 
 
@@ -157,7 +158,7 @@ def test_a_model_without_a_usable_endpoint_is_code_4_after_the_whole_table(
             check(path, [], quick=True)
     assert raised.value.exit_code == 4
     out = capsys.readouterr().out
-    assert "64 dimensions" in out and "✗ default" in out and "✗ embedder" not in out
+    assert "64 dimensions" in out and "✗ default" in out and "✗ the embedder" not in out
 
 
 def test_a_server_of_ours_that_cannot_start_hides_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -87,8 +87,10 @@ def test_more_endpoints_than_fit_are_cut_to_the_busiest_and_those_set_aside():
     many = {f"http://10.0.1.{n}:8000/v1": {"in_flight": n, "limit": 64, "aside": None} for n in range(100)}
     many["http://10.0.1.0:8000/v1"]["aside"] = "stalled"
     console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
-    with Display(RECIPE, console, Clock()) as display:
+    clock = Clock()
+    with Display(RECIPE, console, clock) as display:
         display.round(0, 8, 0)
+        clock.now = 1.0
         display.counts(Counts(endpoints=many))
     text = "\n".join(lines(console))
     assert "and 84 more" in text and "10.0.1.99:8000" in text and "set aside: stalled" in text
