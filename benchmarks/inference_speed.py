@@ -211,7 +211,7 @@ def affinity() -> Iterator[Row]:
     """Perfect routing: every dialogue's two roles each stay on one of four servers."""
     hits, ideal = [], []
     with ExitStack() as stack:
-        servers = [stack.enter_context(server(latency_ms=50)) for _ in range(4)]
+        servers = [stack.enter_context(server()) for _ in range(4)]
         ours([s.base_url for s in servers], Work(400))
         logs = [s.log() for s in servers]
         hits = sum(log["prefix_hits"] for log in logs) / sum(log["prefix_queries"] for log in logs)

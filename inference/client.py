@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -184,7 +185,11 @@ class Conversation:
         reply = await self._pool.call("POST", "/chat/completions", prepared.body, read, self._home, self._order)
         if request.json_schema is None:
             return reply
-        return replace(reply, data=parse(reply.text, request.json_schema, reply.finish_reason))
+        try:
+            return replace(reply, data=parse(reply.text, request.json_schema, reply.finish_reason))
+        except InvalidOutput as fault:
+            fault.reply = reply
+            raise
 
 
 class HttpChatModel:
@@ -307,6 +312,13 @@ class Connections:
             self._endpoints[account] = Endpoint(transport, spec, self._changes, self._clients)
             self._endpoints[account].watch_metrics()
         return self._endpoints[account]
+
+    async def measured(self, patience_s: float) -> None:
+        """Returns when every endpoint has told its metrics once, or patience ends: what its cache holds is known."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                for endpoint in list(self._endpoints.values()):
+                    await endpoint.first_metrics.wait()
 
     def follow(self, pool: Pool, path: str, like: EndpointSpec) -> None:
         """From now on the pool's endpoints are those the file lists: they join and leave while requests go on."""

@@ -90,6 +90,8 @@ class Endpoint:
         """Why it is set aside; None while it is in use."""
         self.refusal: Refused | None = None
         """Why it serves nobody although it answers; None while it is in use or does not answer."""
+        self.first_metrics = asyncio.Event()
+        """Set once its metrics were read for the first time, or it has told none."""
         self.last_answer = float("-inf")
         self._transport = transport
         self._model = spec.model
@@ -277,9 +279,9 @@ class Endpoint:
 
     async def _watch_metrics(self) -> None:
         while True:
-            await asyncio.sleep(METRICS_EVERY_S)
-            if self.aside is None and not await self._read_metrics():
-                await asyncio.sleep(METRICS_AGAIN_S)
+            told = self.aside is not None or await self._read_metrics()
+            self.first_metrics.set()
+            await asyncio.sleep(METRICS_EVERY_S if told else METRICS_AGAIN_S)
 
     async def _read_metrics(self) -> bool:
         """Whether the server tells any; one that does not answer in time may the next time."""

@@ -55,6 +55,9 @@ PROBE_EVERY = 20
 HOLD = 6
 """Rounds after a queue was seen in which only an empty queue lets the limit grow: the knee is near."""
 
+STRAY = 0.08
+"""Share of refusals (429, 503) up to which they are an accident of some requests, and no want of room."""
+
 CREEP = 1.25
 """A base is never believed above this multiple of the lowest one, unless the server was shown to be slower."""
 
@@ -205,7 +208,10 @@ class Law:
         self._suspect = False
         self._rungs: list[Pace] = []
         self._was_full = False
-        self._busy_at = self._load_at = -math.inf
+        self._load_at = -math.inf
+        self._refused = self._answers = 0
+        """Since the first refusal that the limit was not yet held against."""
+        self._refused_from = -math.inf
 
     # What happens
 
@@ -226,6 +232,7 @@ class Law:
 
     def answered(self, now: float, answered: Answered) -> None:
         self._in_flight -= 1
+        self._answers += 1
         r = self._round
         sent = now - answered.seconds
         if self._settling or sent < r.start - 1e-9:
@@ -249,13 +256,19 @@ class Law:
         self._round.lost += 1
 
     def busy(self, now: float) -> None:
-        """The server refused for lack of capacity."""
-        if now - self._busy_at >= self._latency:
-            self._busy_at = now
+        """The server refused for lack of capacity: of n in flight those that it has no room for."""
+        if not self._refused:
+            self._refused_from, self._answers = now, 0
+        self._refused += 1
+        if now - self._refused_from < self._latency or self._refused < 4:
+            return
+        share = self._refused / (self._refused + self._answers + 16)  # few prove little
+        self._refused = 0
+        if share > STRAY:
             self._hold = HOLD
             self._step = 0.0
             self._before = None
-            self._set(now, 0.7 * self._exact)
+            self._set(now, max(0.5, 1 - share) * self._exact)
 
     def observe(self, now: float, load: ServerLoad) -> None:
         self._load_at = now
@@ -484,7 +497,7 @@ class Permits:
             self._grant()
 
     def busy(self) -> None:
-        """The server answered 429 or 503: the limit comes down, once in a round trip however many say so."""
+        """The server answered 429 or 503: the limit comes down by the share of refusals, once in a round trip."""
         self._law.busy(self._clock())
 
     def observe(self, load: ServerLoad) -> None:

@@ -6,6 +6,8 @@ httptools' (llhttp, in C). Time limits are swept for four times a second instead
 """
 
 import asyncio
+import os
+import re
 import ssl
 from collections.abc import Mapping
 from typing import cast
@@ -14,15 +16,23 @@ from urllib.parse import urlsplit
 import httptools
 
 from inference.faults import Fault, Response, TransportFault
-from schemas.errors import Refused
+from schemas.errors import InputError, Refused
 
 KEEP_ALIVE_S = 4.0
 """uvicorn, and so vLLM, closes idle connections after 5 s; one that is closed just as it is used again fails."""
 SWEEP_S = 0.25
+NEXT_ADDRESS_S = 0.25
+"""Of a host with several addresses the next is tried when one has not answered for so long (RFC 8305)."""
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+_FRAMING = frozenset({"connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
 
 
 class Http1:
-    """The connections to one origin. `headers`: sent with every request. Raises TransportFault and Refused (TLS)."""
+    """The connections to one origin. `headers`: sent with every request; InputError when one cannot be.
+
+    Raises TransportFault and Refused (TLS).
+    """
 
     def __init__(
         self, origin: str, headers: Mapping[str, str], *, connect_s: float, first_byte_s: float, answer_s: float
@@ -32,11 +42,10 @@ class Http1:
         self._host = url.hostname or ""
         self._port = url.port or (443 if secure else 80)
         self._tls = ssl.create_default_context() if secure else None
-        self._connect_s, self._first_byte_s, self._answer_s = connect_s, first_byte_s, answer_s
-        lines = "".join(
-            f"{name}: {value}\r\n" for name, value in {"Host": url.netloc.rpartition("@")[2], **headers}.items()
-        )
-        self._head = lines.encode("latin-1")
+        self._connect_s, self._first_byte_s, self._answer_s = min(connect_s, answer_s), first_byte_s, answer_s
+        self._shown = url.netloc.rpartition("@")[2]
+        self._head = _head(self._shown, headers)
+        self._closed = False
         self._idle: list[_Connection] = []
         self._busy: set[_Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
@@ -44,7 +53,8 @@ class Http1:
     async def send(self, method: str, path: str, body: bytes) -> Response:
         """`path`: with its leading slash. A cancelled caller's connection is closed, so the server stops generating."""
         loop = asyncio.get_running_loop()
-        connection = self._fresh(loop.time()) or await self._connect()
+        began = loop.time()
+        connection = self._fresh(began) or await self._connect()
         request = b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (
             *(method.encode(), path.encode(), self._head),
             *(len(body), body),
@@ -53,7 +63,7 @@ class Http1:
         if self._sweep is None:
             self._sweep = loop.call_later(SWEEP_S, self._overdue)
         try:
-            response = await connection.exchange(request, loop.time())
+            response = await connection.exchange(request, began)
         except BaseException:
             connection.abort()
             raise
@@ -67,10 +77,13 @@ class Http1:
         return response
 
     def close(self) -> None:
+        """For good. What is under way ends in a fault; the sockets are closed when the loop comes round."""
+        self._closed = True
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
         for connection in (*self._idle, *self._busy):
+            connection.fail(_CLOSED)
             connection.abort()
         self._idle = []
 
@@ -87,32 +100,59 @@ class Http1:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_s):
-                _, connection = await loop.create_connection(_Connection, self._host, self._port, ssl=self._tls)
-                return connection
+                _, connection = await loop.create_connection(
+                    _Connection, self._host, self._port, ssl=self._tls, happy_eyeballs_delay=NEXT_ADDRESS_S
+                )
         except TimeoutError:
             what = f"no connection within {self._connect_s:g} s"
             raise TransportFault(Fault("timeout", what, refused=True)) from None
         except ssl.SSLError as error:
-            raise Refused(f"{self._host}:{self._port}: no TLS ({error}); check the certificate", "connection") from None
-        except OSError as error:
-            what = f"cannot connect to {self._host}:{self._port}: {error.strerror or error}"
+            raise Refused(f"{self._shown}: no TLS ({error}); check the certificate", "connection") from None
+        except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be one of a host
+            why = os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else error
+            what = f"cannot connect to {self._shown}: {why}"
             raise TransportFault(Fault("connection", what, refused=True)) from None
+        if self._closed:
+            connection.abort()
+            raise TransportFault(_CLOSED)
+        return connection
 
     def _overdue(self) -> None:
         """Ends what has taken too long, and looks again while anything is under way."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for connection in list(self._busy):
-            if now - connection.began > self._answer_s or now - connection.at > self._first_byte_s:
-                limit = min(self._answer_s, self._first_byte_s)
-                connection.fail(Fault("timeout", f"no answer within {limit:g} s"))
+        for connection in self._busy:
+            if now - connection.began > self._answer_s:
+                connection.fail(Fault("timeout", f"no answer within {self._answer_s:g} s"))
+            elif now - connection.at > self._first_byte_s:
+                connection.fail(Fault("timeout", f"no answer within {self._first_byte_s:g} s"))
         while self._idle and now - self._idle[0].at > KEEP_ALIVE_S:
             self._idle.pop(0).abort()
         self._sweep = loop.call_later(SWEEP_S, self._overdue) if self._busy or self._idle else None
 
 
+_CLOSED = Fault("connection", "the client was closed")
+
+
+def _head(host: str, headers: Mapping[str, str]) -> bytes:
+    """The header lines of every request. Raises InputError, without the value, which may be a secret."""
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name):
+            raise InputError(f"{name!r} cannot be the name of an HTTP header; letters, digits and - can")
+        if name.lower() in _FRAMING:
+            raise InputError(f"header {name} is not to be given: it is decided for each request; leave it out")
+        if not _VALUE.fullmatch(value):
+            raise InputError(f"the value of header {name} holds a line break or another character that no header may")
+    own = {} if "host" in map(str.lower, headers) else {"Host": host}
+    return "".join(f"{name}: {value}\r\n" for name, value in {**own, **headers}.items()).encode("latin-1")
+
+
 class _Connection(asyncio.Protocol):
-    """One keep-alive connection and the parser of its responses."""
+    """One keep-alive connection and the parser of its responses.
+
+    What comes when nothing was asked, after a response or before the first request, is never taken for an answer: the
+    connection is closed.
+    """
 
     __slots__ = (
         *("_body", "_length_known", "_location", "_parser", "_response", "_retry_after", "_transport"),
@@ -123,9 +163,10 @@ class _Connection(asyncio.Protocol):
         self.alive = False
         self.reusable = False
         self.began = self.at = 0.0
-        """When its request was sent; when something last came, or it became idle."""
+        """When its request began; when something last came, or it became idle."""
         self._transport: asyncio.Transport | None = None
         self._response: asyncio.Future[Response] | None = None
+        """None when nothing is asked."""
         self._parser = httptools.HttpResponseParser(self)
         self._reset()
 
@@ -136,9 +177,10 @@ class _Connection(asyncio.Protocol):
         self._length_known = False
         self.started = False
 
-    def exchange(self, request: bytes, now: float) -> "asyncio.Future[Response]":
-        self._response = asyncio.get_running_loop().create_future()
-        self.began = self.at = now
+    def exchange(self, request: bytes, began: float) -> "asyncio.Future[Response]":
+        loop = asyncio.get_running_loop()
+        self._response = loop.create_future()
+        self.began, self.at = began, loop.time()
         self.reusable = False
         if self._transport is None or not self.alive:
             self.fail(Fault("connection", "the server closed the connection"))
@@ -151,7 +193,7 @@ class _Connection(asyncio.Protocol):
             self._response.set_exception(TransportFault(fault))
 
     def abort(self) -> None:
-        self.alive = False
+        self.alive = self.reusable = False
         if self._transport is not None:
             self._transport.abort()
 
@@ -162,12 +204,18 @@ class _Connection(asyncio.Protocol):
         self.alive = True
 
     def data_received(self, data: bytes) -> None:
+        if self._response is None:
+            self.abort()
+            return
         self.at = asyncio.get_running_loop().time()
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self.fail(Fault("connection", f"what came is not HTTP ({error})"))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.fail(Fault("connection", f"what came is not HTTP/1.1 ({error})"))
             self.abort()
+
+    def eof_received(self) -> None:
+        self.alive = False  # known a turn of the loop before the connection is lost
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.alive = False
@@ -181,6 +229,8 @@ class _Connection(asyncio.Protocol):
     # the parser's calls
 
     def on_message_begin(self) -> None:
+        if self._response is None:
+            self.abort()
         self._reset()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -201,14 +251,19 @@ class _Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        if self._parser.get_status_code() >= 200:  # 1xx comes before the answer
-            self.reusable = self.alive and self._parser.should_keep_alive()
+        if self._parser.get_status_code() < 200:  # 1xx comes before the answer
+            self.started = False
+        elif self._response is not None and self._transport is not None:
+            # an answer to what is not wholly sent: the rest would be taken for the next request
+            sent = self._transport.get_write_buffer_size() == 0
+            self.reusable = sent and self.alive and self._parser.should_keep_alive()
             self._finish()
 
     def _finish(self) -> None:
-        if self._response is not None and not self._response.done():
+        response, self._response = self._response, None
+        if response is not None and not response.done():
             body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
             status = self._parser.get_status_code()
-            self._response.set_result(Response(status, self._retry_after, self._location, body))
+            response.set_result(Response(status, self._retry_after, self._location, body))
         self._body = []
         self.started = False

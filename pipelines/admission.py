@@ -15,7 +15,7 @@ QUEUE = 0.05
 """Requests that may wait for a permit, as a share of the limit: the next is at hand when a permit comes back."""
 FILL = 0.9
 """Share of a cache that live dialogues may fill."""
-FIRST_GUESS = 512
+FIRST_GUESS = 768
 """Tokens a dialogue is taken to hold while none has ended."""
 POLL_S = 0.02
 

@@ -85,7 +85,7 @@ def validate(
     return commands.validate(recipes, set_ or [])
 
 
-@app.command(epilog="Example: overture check recipes/quickstart.yaml")
+@app.command(epilog="Example: overture check recipes/vllm.yaml")
 def check(
     recipe: RecipePath,
     set_: Sets = None,

@@ -30,6 +30,7 @@ class Events:
         self._round = 0
         self._asides = Asides()
         self._progressed = 0.0
+        self._restarts = 0
 
     def tell(self, event: str, **fields: Any) -> None:
         """Appends one line. Raises StorageError."""
@@ -46,6 +47,7 @@ class Events:
     def round(self, number: int, planned: int, accepted: int) -> None:
         self._round = number + 1
         self._asides = Asides()
+        self._restarts = 0
         self._progressed = self._clock()
         self.tell("round_started", round=self._round, planned=planned, accepted=accepted)
 
@@ -57,6 +59,9 @@ class Events:
             else:
                 why = without_text(change.why)
                 self.tell("endpoint_set_aside", round=self._round, endpoint=change.endpoint, why=why)
+        if counts.restarts > self._restarts:
+            self._restarts = counts.restarts
+            self.tell("worker_restarted", round=self._round, restarts=counts.restarts)
         now = self._clock()
         if now - self._progressed >= PROGRESS_EVERY_S:
             self._progressed = now

@@ -43,6 +43,8 @@ class Counts:
     """By role: fields of `services.Usage`."""
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """By address: what `Endpoint.told` tells, added up over workers."""
+    restarts: int = 0
+    """Of workers that were killed."""
     peak_mb: float = 0.0
     """Of the largest worker."""
     lag_p99_ms: float = 0.0
@@ -62,13 +64,18 @@ class Counts:
         self.valid += more.valid
         self.turns += more.turns
         add(self.usage, more.usage)
-        add(self.endpoints, more.endpoints)
+        add(self.endpoints, {name: _lasting(told) for name, told in more.endpoints.items()})
+        self.restarts += more.restarts
         self.peak_mb = max(self.peak_mb, more.peak_mb)
         self.lag_p99_ms = max(self.lag_p99_ms, more.lag_p99_ms)
 
 
 GAUGES = frozenset({"in_flight", "limit", "waiting", "aside"})
 """Of an endpoint's fields those that say how it is now."""
+
+
+def _lasting(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name not in GAUGES}
 
 
 def add(total: dict[str, Any], more: Mapping[str, Any]) -> None:
@@ -253,8 +260,8 @@ def _counts(workers: Sequence[_Worker]) -> Counts:
         add(total.endpoints, now.get("endpoints", {}))
         for life in worker.before:
             add(total.usage, life.get("usage", {}))
-            for name, told in life.get("endpoints", {}).items():
-                add(total.endpoints, {name: {k: v for k, v in told.items() if k not in GAUGES}})
+            add(total.endpoints, {name: _lasting(told) for name, told in life.get("endpoints", {}).items()})
+        total.restarts += worker.restarts
         end = now.get("end", {})
         total.peak_mb = max(total.peak_mb, end.get("peak_mb", 0.0))
         total.lag_p99_ms = max(total.lag_p99_ms, end.get("lag_p99_ms", 0.0))

@@ -121,6 +121,8 @@ class JournalledChat:
         try:
             reply = await self.model.send(asked)
         except ContentError as fault:
+            if fault.reply is not None:
+                usage.add(fault.reply)
             await self.calls.keep(place, asked.hash, _encoded_fault(fault))
             raise
         usage.add(reply)
@@ -172,9 +174,7 @@ class Models:
     def services(self, calls: DialogueCalls, order: int) -> Services:
         """Of one dialogue. `order`: the lowest gets the next free permit."""
         chat = {
-            role: JournalledChat(
-                role, model.conversation(f"{calls.dialogue_id}/{role}", order), self._roles[role].sampling, calls
-            )
+            role: JournalledChat(role, model.conversation(calls.dialogue_id, order), self._roles[role].sampling, calls)
             for role, model in self._chat.items()
         }
         return Services(chat=chat, embed=JournalledEmbedder(self._embedder, calls))

@@ -43,6 +43,8 @@ from schemas.record import Record
 from schemas.scenario import Scenario, Value
 
 PROGRESS_S = 0.5
+METRICS_S = 1.0
+"""What a server's first metrics are waited for, before dialogues start."""
 
 
 class Job(Value):
@@ -92,6 +94,7 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Plays every shard; on `stop` gives back what it has of the open ones."""
         async with _cancelled_by(stop), asyncio.TaskGroup() as tasks:
+            await self._connections.measured(METRICS_S)
             for order, (shard, scenario) in enumerate(self._scenarios()):
                 await self._admission.enter()
                 tasks.create_task(self._dialogue(shard, scenario, order))

@@ -22,6 +22,8 @@ never an error.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from schemas.chat import ChatReply
+
 
 class OvertureError(Exception):
     """One clear message: what, where, what to do."""
@@ -71,6 +73,8 @@ class ContentError(OvertureError):
     def __init__(self, message: str, reason: str = "content_fault"):
         super().__init__(message)
         self.reason = reason
+        self.reply: ChatReply | None = None
+        """The answer that is unusable, paid for all the same; None where none came."""
 
 
 class ContextOverflow(ContentError):

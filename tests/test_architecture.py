@@ -24,6 +24,8 @@ HEAVY = {  # dependency: the only place that imports it
     "playwright": "nowhere",
     "prefect": "pipelines/",
     "rensa": "filters/near_duplicate.py",
+    "httptools": "inference/http1.py",
+    "prometheus_client": "pipelines/exposition.py",
     "scipy": "discriminators/",
     "sentence_transformers": "inference/embedding_child.py",
     "sklearn": "discriminators/",

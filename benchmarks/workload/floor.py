@@ -1,9 +1,10 @@
-"""The floor and the lockstep driver: what can be had for a hundred lines. Same requests as dinner.py, no types, no checks.
+"""The floor and the lockstep driver: what a hundred lines can do. Same requests as dinner.py, no types, no checks.
 
     python floor.py --urls URL[,URL...] --dialogues 200 --in-flight 200 [--lockstep] [--journal FILE]
 
 A bare aiohttp + orjson loop: one coroutine a dialogue under one semaphore, a journal line a reply, retries with
-Retry-After. `--lockstep`: turn by turn over the whole batch, as most tools do. Prints one JSON line.
+Retry-After. `--lockstep`: batches of that many dialogues, turn by turn over the
+batch, as most tools do. Prints one JSON line.
 """
 
 import argparse
@@ -37,6 +38,7 @@ SAMPLING: dict[str, Any] = {
 class Driver:
     def __init__(self, given: argparse.Namespace, shared: str, personas: list[tuple[str, str]], lengths: list[int]):
         self.urls = [url + "/v1/chat/completions" for url in given.urls.split(",")]
+        self.batch = given.in_flight
         self.limit = asyncio.Semaphore(given.in_flight)
         self.journal = Path(given.journal).open("ab")  # noqa: SIM115 - as long as the process
         self.known = _read(Path(given.journal))
@@ -49,9 +51,10 @@ class Driver:
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as self.session:
             if lockstep:
-                for turn in range(max(self.lengths)):
-                    going = [i for i, length in enumerate(self.lengths) if turn < length]
-                    await asyncio.gather(*(self.turn(i, turn) for i in going))
+                for first in range(0, len(self.lengths), self.batch):
+                    batch = range(first, min(first + self.batch, len(self.lengths)))
+                    for turn in range(max(self.lengths[i] for i in batch)):
+                        await asyncio.gather(*(self.turn(i, turn) for i in batch if turn < self.lengths[i]))
             else:
                 await asyncio.gather(*(self.dialogue(i) for i in range(len(self.lengths))))
 

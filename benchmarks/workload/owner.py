@@ -1,4 +1,4 @@
-"""Owns the workers of a benchmark as a run does: `python owner.py FOLDER` plays every job file there, and tells counts."""
+"""Owns the workers of a benchmark as a run does: `python owner.py FOLDER` plays the job files there, tells counts."""
 
 import json
 import sys

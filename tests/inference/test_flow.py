@@ -182,16 +182,38 @@ def test_metrics_that_stop_leave_the_control_to_latency():
     assert holds(client, setting, 15, 30) == ""
 
 
-def test_too_busy_counts_once_a_round_trip():
+def refused(law: Law, start: float, refusals: int, answers: int) -> None:
+    """A round trip of 0.2 s in which so many of the requests were refused."""
+    outcomes = sorted([*((start + 0.2 * n / refusals, True) for n in range(refusals)), (start + 0.21, True)])
+    for n in range(answers):
+        outcomes.append((start + 0.2 * n / answers, False))
+    for n in range(len(outcomes)):
+        law.sent(start - 0.2, n + 1)
+    for at, busy in sorted(outcomes):
+        if busy:
+            law.busy(at)
+            law.lost()
+        else:
+            law.answered(at, Answered(0.2, 10, 0))
+
+
+def test_the_limit_comes_down_by_the_share_of_refusals_once_a_round_trip():
     law = Law(ceiling=1000, start=100)
-    law.busy(1.0)
-    law.busy(1.01)
-    assert law.limit == 70
-    law.busy(2.0)
-    assert law.limit == 49
-    for second in range(3, 40):
-        law.busy(float(second))
+    refused(law, 1.0, refusals=40, answers=60)
+    assert 40 <= law.limit <= 75  # its first guess of a round trip is 0.1 s
+    before = law.limit
+    refused(law, 2.0, refusals=60, answers=0)
+    assert law.limit <= 0.6 * before
+    for second in range(3, 60):
+        refused(law, float(second), refusals=60, answers=0)
     assert law.limit == 1
+
+
+def test_stray_refusals_are_no_want_of_room():
+    law = Law(ceiling=100, start=100)
+    for second in range(1, 30):
+        refused(law, float(second), refusals=3, answers=97)
+    assert law.limit >= 80
 
 
 def test_lost_requests_and_wrong_times_do_not_stop_the_control():
@@ -270,19 +292,22 @@ async def test_a_newcomer_does_not_overtake_those_who_wait():
 
 
 async def test_a_limit_that_comes_down_takes_no_permit_back():
-    permits = Permits(ceiling=100, start=10)
+    now = 0.0
+    permits = Permits(ceiling=100, start=10, clock=lambda: now)
     for _ in range(10):
         await permits.acquire()
-    permits.busy()
-    assert (permits.limit, permits.in_flight) == (7, 10)
+    for _ in range(60):
+        permits.busy()
+        now += 0.01
+    assert permits.limit <= 5 and permits.in_flight == 10
     waiter = asyncio.create_task(permits.acquire())
-    for held in (9, 8, 7):
+    for held in range(9, permits.limit - 1, -1):
         permits.release(None)
         await settle()
         assert permits.in_flight == held and not waiter.done()
     permits.release(None)
     await settle()
-    assert waiter.done() and permits.in_flight == 7
+    assert waiter.done() and permits.in_flight == permits.limit
 
 
 async def test_metrics_without_a_queue_let_the_waiting_in():

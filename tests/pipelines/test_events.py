@@ -110,3 +110,13 @@ def test_an_interruption_is_no_failure(tmp_path: Path):
 def test_a_disk_that_takes_no_events_is_a_storage_error(tmp_path: Path):
     with pytest.raises(StorageError, match=r"events\.jsonl"):
         Events(tmp_path / "gone" / "events.jsonl").tell("run_started")
+
+
+def test_a_worker_that_was_started_again_is_told_once(tmp_path: Path):
+    path = tmp_path / "events.jsonl"
+    events = Events(path)
+    events.round(0, 4, 0)
+    for restarts in (0, 1, 1, 2):
+        events.counts(Counts(restarts=restarts))
+    told = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    assert [e["restarts"] for e in told if e["event"] == "worker_restarted"] == [1, 2]

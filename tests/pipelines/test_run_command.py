@@ -32,7 +32,13 @@ def server() -> Iterator[ScriptedProcess]:
 def write_recipe(folder: Path, base_url: str, target: int = 4) -> None:
     model = {"use": "remote", "base_url": base_url, "model": "scripted"}
     families = [{"use": "generators.families.tutoring.Tutoring"}]
-    data = {"target": target, "families": families, "models": {"default": model}, "embedder": {**model}, "concurrency": 4}
+    data = {
+        "target": target,
+        "families": families,
+        "models": {"default": model},
+        "embedder": {**model},
+        "concurrency": 4,
+    }
     (folder / "small.yaml").write_text(yaml.safe_dump(data))
 
 

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from inference.client import Connections, check_model, list_models, probe_structured_output
+from inference.server_metrics import parse_metrics
 from inference.transport import Patience
 from inference.vllm import VllmServers
 from schemas.chat import CallKey, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
@@ -179,14 +180,21 @@ async def test_the_log_probability_is_the_sum_over_the_tokens(endpoint: Endpoint
     assert reply.logprob == pytest.approx(sum(t["logprob"] for t in raw["logprobs"]["content"]), abs=0.01)
 
 
-def test_candidates_of_one_prefix_come_in_one_answer(servers: VllmServers):
+async def test_candidates_of_one_prefix_come_in_one_answer(servers: VllmServers):
     (endpoint, _) = servers.endpoints
-    several = chat(endpoint, asked(), n=3)
-    texts = [choice["message"]["content"] for choice in several["choices"]]
-    assert len(set(texts)) == 3 and [choice["index"] for choice in several["choices"]] == [0, 1, 2]
-    assert several["usage"]["completion_tokens"] > chat(endpoint, asked())["usage"]["completion_tokens"]
-    assert chat(endpoint, asked())["choices"][0]["message"]["content"] == texts[0], "the first is what n = 1 gives"
-    assert [c["message"]["content"] for c in chat(endpoint, asked(), n=3)["choices"]] == texts, "a seed repeats all"
+    request = replace(asked(), logprobs=True)
+    (one,) = await ask(endpoint, request)
+    (several,) = await ask(endpoint, replace(request, n=3))
+    (again,) = await ask(endpoint, replace(request, n=3))
+    texts = [several.text, *(other.text for other in several.others)]
+    assert len(set(texts)) == 3 and one.others == ()
+    assert one.text == texts[0], "the first is what n = 1 gives"
+    assert [again.text, *(other.text for other in again.others)] == texts, "a seed repeats all"
+    assert several.prompt_tokens == one.prompt_tokens, "the prefix is counted once"
+    assert one.completion_tokens < several.completion_tokens <= 3 * 24
+    assert several.logprob == pytest.approx(one.logprob, abs=0.01)
+    assert all(other.logprob is not None and other.logprob < 0 for other in several.others)
+    assert all(other.finish_reason in ("stop", "length") for other in several.others)
 
 
 # Metrics and the prefix cache
@@ -199,6 +207,33 @@ async def test_the_metrics_have_the_names_we_read(endpoint: EndpointSpec):
     found = metrics(endpoint)
     assert not wanted - found.keys()
     assert 0 <= found["vllm:kv_cache_usage_perc"] <= 1
+
+
+async def test_an_endpoint_reads_its_servers_metrics_while_it_is_asked(endpoint: EndpointSpec):
+    request = asked(" ".join(f"In room {i} there is a chair." for i in range(40)))
+    await ask(endpoint, request, asked())
+    async with Connections() as http:
+        await http.chat(endpoint).ask(request)
+        assert await until(lambda: http.endpoint(endpoint).load is not None, 60)
+        load = http.endpoint(endpoint).load
+    assert load is not None
+    assert (load.running, load.waiting) == (0, 0)
+    assert load.kv_usage is not None and 0 <= load.kv_usage <= 1
+    assert (load.kv_tokens or 0) >= context_of(endpoint)
+    assert (load.prefix_queries or 0) > (load.prefix_hits or 0) > 0
+    assert (load.prompt_tokens or 0) > (load.cached_tokens or 0) > 0
+    assert (load.generation_tokens or 0) > 0
+
+
+async def test_the_reader_of_metrics_sums_what_the_server_tells(endpoint: EndpointSpec):
+    await ask(endpoint, asked())
+    load, sums = parse_metrics(http(endpoint, "/metrics").decode()), metrics(endpoint)
+    assert load is not None
+    assert load.prefix_queries == sums["vllm:prefix_cache_queries_total"]
+    assert load.prefix_hits == sums["vllm:prefix_cache_hits_total"]
+    assert load.prompt_tokens == sums["vllm:prompt_tokens_total"]
+    assert load.cached_tokens == sums["vllm:prompt_tokens_cached_total"]
+    assert load.generation_tokens == sums["vllm:generation_tokens_total"]
 
 
 async def test_a_prompt_that_begins_like_another_is_taken_from_the_cache(endpoint: EndpointSpec):
