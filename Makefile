@@ -1,5 +1,5 @@
 # Needs python3 (3.11 or newer) with venv, and node for pyright; everything else is installed into .venv.
-.PHONY: setup demo test test-vllm lint format bench clean
+.PHONY: setup demo test test-vllm lint format bench bench-inference clean
 
 STAMP := .venv/.installed
 
@@ -26,6 +26,10 @@ lint: setup
 format: setup
 	.venv/bin/ruff check -q --fix .
 	.venv/bin/ruff format -q .
+
+# The table of docs/benchmarks.md for the inference side: ours, the floor and the limit, pass or short (a quarter of an hour).
+bench-inference: setup
+	.venv/bin/python benchmarks/inference_speed.py
 
 bench: setup
 	set -e; for script in benchmarks/*.py; do .venv/bin/python $$script; done

@@ -269,6 +269,7 @@ class Connections:
         self._patience = patience
         self._clients = clients
         self._open = False
+        self._watching = False
         self._changes = Changes()
         self._pools: dict[tuple[str, ...], Pool] = {}
         self._endpoints: dict[str, Endpoint] = {}
@@ -310,11 +311,17 @@ class Connections:
             else:
                 transport = HttpTransport(spec, self._patience)
             self._endpoints[account] = Endpoint(transport, spec, self._changes, self._clients)
-            self._endpoints[account].watch_metrics()
+            if self._watching:
+                self._endpoints[account].watch_metrics()
         return self._endpoints[account]
 
-    async def measured(self, patience_s: float) -> None:
-        """Returns when every endpoint has told its metrics once, or patience ends: what its cache holds is known."""
+    async def watch(self, patience_s: float) -> None:
+        """From now on the metrics of every endpoint are read. Returns when each was read once, or patience ends: what
+        their caches hold is known then.
+        """
+        self._watching = True
+        for endpoint in self._endpoints.values():
+            endpoint.watch_metrics()
         with suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 for endpoint in list(self._endpoints.values()):

@@ -94,7 +94,7 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Plays every shard; on `stop` gives back what it has of the open ones."""
         async with _cancelled_by(stop), asyncio.TaskGroup() as tasks:
-            await self._connections.measured(METRICS_S)
+            await self._connections.watch(METRICS_S)
             for order, (shard, scenario) in enumerate(self._scenarios()):
                 await self._admission.enter()
                 tasks.create_task(self._dialogue(shard, scenario, order))

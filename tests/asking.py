@@ -64,7 +64,8 @@ def http_answer(status: int, body: bytes, *headers: str) -> bytes:
 
 @asynccontextmanager
 async def answering(answer: Callable[[str, bytes], bytes], drip_s: float = 0.0) -> AsyncGenerator[str]:
-    """A server in this loop: `answer` makes the whole response of a path and a body. `drip_s`: between two bytes."""
+    """A server in this loop: `answer` makes the whole response of a path and a body; it
+    tells no metrics. `drip_s`: between two bytes."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -75,7 +76,8 @@ async def answering(answer: Callable[[str, bytes], bytes], drip_s: float = 0.0) 
             head = (first + await reader.readuntil(b"\r\n\r\n")).decode()
             sizes = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length:")]
             body = await reader.readexactly(int(sizes[0]) if sizes else 0)
-            whole = answer(head.split(" ")[1], body)
+            path = head.split(" ")[1]
+            whole = http_answer(404, b"") if path == "/metrics" else answer(path, body)
             for part in [whole] if not drip_s else [whole[i : i + 1] for i in range(len(whole))]:
                 writer.write(part)
                 await writer.drain()

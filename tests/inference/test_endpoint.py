@@ -42,8 +42,6 @@ def statuses(*told: int) -> Callable[[str, bytes], bytes]:
     left = list(told)
 
     def answer(path: str, _: bytes) -> bytes:
-        if path == "/metrics":
-            return http_answer(404, b"")
         if path.endswith("/models"):
             return http_answer(200, b'{"data": [{"id": "scripted", "aliases": ["other name"]}]}')
         status = left.pop(0) if left else 200

@@ -26,9 +26,8 @@ FROM_SETTINGS = ("context", "dtype", "args", "env", "ready_s")
 
 
 def write_recipe(path: Path, vllm: Built) -> None:
-    ours = asdict(settings(vllm.vllm, vllm.tiny))
+    ours: dict[str, Any] = asdict(settings(vllm.vllm, vllm.tiny))
     options = {name: list(ours[name]) if name == "args" else ours[name] for name in FROM_SETTINGS}
-    options["ready_s"] = float(options["ready_s"])
     model = {"use": "vllm", "model": str(vllm.tiny), "served_model_name": NAME, "command": str(vllm.vllm), **options}
     data: dict[str, Any] = {
         "target": DIALOGUES,
