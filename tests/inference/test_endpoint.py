@@ -203,6 +203,7 @@ async def test_metrics_are_read_while_it_serves(monkeypatch: pytest.MonkeyPatch)
         async with Connections() as http:
             model = http.chat(EndpointSpec(server.base_url, "scripted"))
             one = model.pool.endpoints[0]
+            await http.watch(0)
             asking = [asyncio.create_task(model.ask(request(seed))) for seed in range(2)]
             await until(lambda: one.load is not None and (one.load.running, one.load.waiting) == (1, 1))
             assert one.load is not None and one.load.kv_tokens == 1600 == model.pool.cache_tokens

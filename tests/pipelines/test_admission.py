@@ -78,6 +78,7 @@ async def test_one_may_start_when_there_is_nothing_else_whatever_the_caches_say(
     with QueueingServer(cache_blocks=1) as server:
         async with Connections() as http:
             model = http.chat(EndpointSpec(server.base_url, "scripted"))
+            await http.watch(0)
             await until(lambda: model.pool.cache_tokens == 16)
             admission = Admission(100, [model.pool], 1)
             assert admission.bound() == 1
@@ -94,6 +95,7 @@ async def test_live_dialogues_fit_the_caches_that_the_metrics_tell():
             perfect = http.chat(EndpointSpec(boundless.base_url, "scripted"))
             await play(Admission(1000, [perfect.pool], 1), perfect, 60)
             model = http.chat(EndpointSpec(server.base_url, "scripted"))
+            await http.watch(0)
             await until(lambda: model.pool.cache_tokens == tokens)
             admission = Admission(1000, [model.pool], 1)
             assert admission.bound() == int(FILL * tokens / FIRST_GUESS)
@@ -109,6 +111,7 @@ async def test_a_server_that_does_not_tell_its_cache_bounds_nothing():
         async with Connections() as http:
             pools: list[Pool] = [http.chat(EndpointSpec(tells.base_url, "scripted")).pool]
             silent = http.chat(EndpointSpec(tells.base_url, "scripted"), EndpointSpec("http://127.0.0.1:9", "m")).pool
+            await http.watch(0)
             await until(lambda: pools[0].cache_tokens == 160)
             assert silent.cache_tokens is None and Admission(77, [silent], 1).bound() == 77
             assert Admission(77, [*pools, silent], 1).bound() == 1
@@ -118,6 +121,7 @@ async def test_the_cache_of_a_server_that_is_set_aside_holds_nothing():
     with QueueingServer(cache_blocks=100) as first, QueueingServer(cache_blocks=50) as second:
         async with Connections() as http:
             pool = http.chat(*(EndpointSpec(s.base_url, "scripted") for s in (first, second))).pool
+            await http.watch(0)
             await until(lambda: pool.cache_tokens == 150 * 16)
             first.kill()
             pool.endpoints[0].set_aside("killed")
