@@ -18,6 +18,8 @@ FILL = 0.9
 FIRST_GUESS = 768
 """Tokens a dialogue is taken to hold while none has ended."""
 POLL_S = 0.02
+AT_ONCE = 8
+"""Dialogues that start in one turn of the event loop."""
 
 
 class Admission:
@@ -44,6 +46,9 @@ class Admission:
             self._fresh = 0
         self.live += 1
         self._fresh += 1
+        if self._fresh >= AT_ONCE:  # hundreds may start at one moment, and everything else goes on in between
+            await asyncio.sleep(0)
+            self._fresh = 0
 
     def leave(self, held: Mapping[Pool, int]) -> None:
         """`held`: tokens of the dialogue's contexts at its end, by the pool that has them cached."""

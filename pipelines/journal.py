@@ -38,11 +38,11 @@ SELECT branch, turn, step, attempt, request, answer FROM temp.places JOIN calls 
 WHERE places.dialogue_id = ? ORDER BY places.record
 """
 _FIELDS = 7
-GATHER_S = 0.001
+GATHER_S = 0.0005
 """Answers that arrive within this time, or while others are committed, share one commit."""
 MOST, MOST_BYTES = 4000, 4 << 20
 """Answers that gather: at either, `put` waits for the writer. SQLite takes 32,766 parameters a statement."""
-TELL = 32
+TELL = 8
 """Callers that go on in one turn of the event loop."""
 BUSY_S = 30.0
 """How long another process may hold a file."""

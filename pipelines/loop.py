@@ -4,7 +4,7 @@ import asyncio
 import select
 import selectors
 
-MOST_EVENTS = 32
+MOST_EVENTS = 8
 """Of one turn of the loop. 500 answers that arrive together are 100 ms of work; timers, permits and the journal get
 their turn in between.
 """

@@ -43,6 +43,8 @@ from schemas.record import Record
 from schemas.scenario import Scenario, Value
 
 PROGRESS_S = 0.5
+SWITCH_S = 0.0005
+"""How long a busy event loop may keep the journal's writer from its turn: answers wait for it. Python's own is 5 ms."""
 METRICS_S = 1.0
 """What a server's first metrics are waited for, before dialogues start."""
 
@@ -248,6 +250,7 @@ def first_error(error: BaseException) -> BaseException:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")  # stderr: the worker's log
     job = Job.model_validate_json(Path(sys.argv[1]).read_bytes())
+    sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()  # what is imported stays: no collection need look at it again
     try:
