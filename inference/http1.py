@@ -21,8 +21,6 @@ from schemas.errors import InputError, Refused
 KEEP_ALIVE_S = 4.0
 """uvicorn, and so vLLM, closes idle connections after 5 s; one that is closed just as it is used again fails."""
 SWEEP_S = 0.25
-NEXT_ADDRESS_S = 0.25
-"""Of a host with several addresses the next is tried when one has not answered for so long (RFC 8305)."""
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _FRAMING = frozenset({"connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"})
@@ -100,9 +98,8 @@ class Http1:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_s):
-                _, connection = await loop.create_connection(
-                    _Connection, self._host, self._port, ssl=self._tls, happy_eyeballs_delay=NEXT_ADDRESS_S
-                )
+                # no happy_eyeballs_delay: cancelled, it leaves a connected socket behind (CPython 3.11)
+                _, connection = await loop.create_connection(_Connection, self._host, self._port, ssl=self._tls)
         except TimeoutError:
             what = f"no connection within {self._connect_s:g} s"
             raise TransportFault(Fault("timeout", what, refused=True)) from None

@@ -1,6 +1,6 @@
 """The openai package as a transport, for vendors whose particulars it knows (`transport: openai`).
 
-Fifteen times the CPU of the aiohttp transport a request, so never the default. Its own retries are off: retries are the
+Fifty times the CPU of our own transport a request, so never the default. Its own retries are off: retries are the
 pool's. Imported when it is used: the package costs 0.4 s and is an extra (`pip install overture[openai]`).
 """
 

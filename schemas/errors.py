@@ -22,8 +22,6 @@ never an error.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from schemas.chat import ChatReply
-
 
 class OvertureError(Exception):
     """One clear message: what, where, what to do."""

@@ -24,16 +24,16 @@ class ChatAssistant(PromptedSpeaker):
         ),
         Demonstration(
             heard="nah, tiny flat lol",
-            note="react, then offer: standing up helps the back",
-            message="Cosy! By the way, standing up helps the back.",
+            note="react, then offer: standing up once an hour helps the back",
+            message="Cosy! By the way, standing up once an hour helps the back.",
         ),
         Demonstration(
             heard="no idea",
             note="react, then bridge to fishing: the river is full of trout; ask: do you ever fish?",
-            message="Me neither. Speaking of rivers, ours is full of trout. Do you ever fish?",
+            message="Same. Speaking of rivers, ours is full of trout. Do you ever fish?",
         ),
         Demonstration(heard="sunday plans?", note="say: i go swimming", message="I usually go swimming."),
-        Demonstration(heard="lost at cards", note="short, friendly reaction", message="Oh no, better luck next time!"),
+        Demonstration(heard="lost at cards", note="short, friendly reaction", message="Oh no, bad luck!"),
     )
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
 
