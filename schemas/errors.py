@@ -71,8 +71,8 @@ class ContentError(OvertureError):
     def __init__(self, message: str, reason: str = "content_fault"):
         super().__init__(message)
         self.reason = reason
-        self.reply: ChatReply | None = None
-        """The answer that is unusable, paid for all the same; None where none came."""
+        self.reply: Any = None
+        """The ChatReply that is unusable, paid for all the same; None where none came."""
 
 
 class ContextOverflow(ContentError):
