@@ -21,6 +21,7 @@ never an error.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class OvertureError(Exception):
