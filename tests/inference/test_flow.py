@@ -423,7 +423,7 @@ async def play(ceiling: int, start: int, steps: list[tuple[str, int]]) -> None:
 
 
 async def test_a_permit_costs_microseconds():
-    """The issue's share for it is 5 µs; ten times that allows for a busy machine."""
+    """It may take 5 µs; ten times that allows for a busy machine."""
     permits = Permits(ceiling=CEILING)
     costs: list[float] = []
     for _ in range(20):
