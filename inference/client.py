@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import orjson
 
 from inference.addresses import api_root, read_endpoints
-from inference.endpoint import Changes, Endpoint, served_names
+from inference.endpoint import Changes, Endpoint
 from inference.openai_transport import OpenaiTransport
 from inference.pool import Home, Pool
 from inference.structured import parse
 from inference.transport import PATIENCE, HttpTransport, Patience
-from schemas.chat import CallKey, Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
-from schemas.contracts import EmbedTexts
-from schemas.errors import InputError, InvalidOutput, NoStructuredOutput, Refused, Unreachable
+from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message
+from schemas.errors import InputError, InvalidOutput
 from schemas.identity import stable_hash
 
 if TYPE_CHECKING:
@@ -366,69 +365,3 @@ class BlockingEmbedder:
     async def _embed(self, texts: Sequence[str]) -> "np.ndarray":
         async with Connections() as http:
             return await http.embedder(self.spec).embed(texts)
-
-
-def embed_blocking(base_url: str, model: str) -> EmbedTexts:
-    """For code outside the loop. Can be pickled."""
-    return BlockingEmbedder(EndpointSpec(base_url=base_url, model=model))
-
-
-async def served(spec: EndpointSpec, patience_s: float = 10.0) -> list[str]:
-    """Names and aliases under which the server can be asked, as it tells them; `spec.model` is not looked at."""
-    async with Connections(Patience(faults_s=patience_s, answer_s=max(1.0, patience_s))) as http:
-        return await http.pool([replace(spec, model="")]).call("GET", "/models", b"", served_names, Home(""))
-
-
-async def list_models(base_url: str, *, api_key_env: str | None = None, patience_s: float = 10.0) -> list[str]:
-    return await served(EndpointSpec(base_url=base_url, model="", api_key_env=api_key_env), patience_s)
-
-
-async def wait_ready(base_url: str, timeout: float, *, api_key_env: str | None = None) -> None:
-    """Until the server answers; wanting a key or telling no models counts as an answer. Raises Unreachable."""
-    try:
-        await list_models(base_url, api_key_env=api_key_env, patience_s=timeout)
-    except Refused:
-        return
-    except Unreachable as error:
-        raise Unreachable(f"not ready after {timeout:g} s: {error}") from None
-
-
-_PROBE_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"weather": {"type": "string", "enum": ["sun", "rain", "snow"]}},
-    "required": ["weather"],
-    "additionalProperties": False,
-}
-
-
-async def probe_structured_output(model: HttpChatModel) -> None:
-    """Returns when the server holds a model to a schema that the prompt never mentions; else NoStructuredOutput."""
-    plain = ChatRequest(
-        key=CallKey(turn=0, step="probe"),
-        messages=(Message("user", "Write one sentence about the weather today."),),
-        sampling=Sampling(temperature=0.7, max_tokens=1),
-        seed=0,
-    )
-    await model.ask(plain)  # what is wrong without a schema is not the schema's fault
-    found = ""
-    for seed in range(3):
-        held = replace(plain, seed=seed, json_schema=_PROBE_SCHEMA, sampling=Sampling(temperature=0.7, max_tokens=48))
-        try:
-            await model.ask(held)
-        except (InvalidOutput, Refused) as error:
-            found = str(error)
-        else:
-            return
-    raise NoStructuredOutput(
-        f"{model!r} does not hold answers to a JSON schema: {found}. Serve the model with vLLM or llama.cpp's "
-        "server, which do, or choose stages that ask for plain text only"
-    )
-
-
-async def check_model(spec: EndpointSpec, timeout: float) -> None:
-    """The server answers and serves `spec.model`; else Unreachable, or Refused with the names it serves."""
-    names = await served(spec, timeout)
-    if spec.model not in names:
-        listed = ", ".join(f"'{n}'" for n in names) or "none"
-        told = f"{spec.base_url} does not serve '{spec.model}'; it serves: {listed}. Set `model` to one of them"
-        raise Refused(told, "not_found")

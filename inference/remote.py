@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
-from inference.client import check_model
+from inference.probes import check_model
 from schemas.chat import EndpointSpec
 from schemas.errors import ServerError
 

@@ -20,9 +20,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from inference.client import Connections, HttpChatModel, probe_structured_output
+from inference.client import Connections, HttpChatModel
 from inference.endpoint import Endpoint, served_names
 from inference.faults import Fault, error_message, sort
+from inference.probes import probe_structured_output
 from inference.remote import RemoteServers
 from inference.server_metrics import parse_metrics
 from inference.transport import Patience

@@ -20,7 +20,7 @@ import orjson
 import psutil
 from yarl import URL
 
-from inference.client import check_model
+from inference.probes import check_model
 from inference.weights import cache_folder
 from outputs.files import storage_errors
 from schemas.chat import EndpointSpec

@@ -18,16 +18,13 @@ from scripted_server import FAULTS, ScriptedServer
 
 from inference.addresses import api_root
 from inference.client import (
+    BlockingEmbedder,
     Connections,
     chat_payload,
-    check_model,
-    embed_blocking,
-    list_models,
-    probe_structured_output,
     request_hash,
-    wait_ready,
 )
 from inference.faults import retry_after_s
+from inference.probes import check_model, probe_structured_output, served
 from inference.transport import Patience
 from schemas.chat import CallKey, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.errors import (
@@ -218,7 +215,7 @@ async def test_the_key_reaches_the_server_and_nothing_else(monkeypatch: pytest.M
     with ScriptedServer(api_key=key) as server:
         [reply] = await ask(server, request(), api_key_env="MY_KEY")
         assert reply.text
-        assert await list_models(server.base_url, api_key_env="MY_KEY") == ["scripted"]
+        assert await served(EndpointSpec(server.base_url, "", api_key_env="MY_KEY")) == ["scripted"]
         server.behave(status=400, error=f"bad request by {key}")
         async with Connections() as http:
             model = http.chat(EndpointSpec(server.base_url, "scripted", api_key_env="MY_KEY"))
@@ -306,13 +303,6 @@ async def test_a_wrong_model_name_is_refused_with_the_names_that_are_served():
         await check_model(EndpointSpec(server.base_url, "qwen"), 5)
 
 
-async def test_ready_means_that_it_answers_even_when_it_wants_a_key():
-    with ScriptedServer(api_key="k") as server:
-        await wait_ready(server.base_url, 5)
-    with pytest.raises(Unreachable, match=r"not ready after 0.3 s"):
-        await wait_ready(server.base_url, 0.3)
-
-
 def test_a_base_url_may_or_may_not_end_in_its_version():
     assert api_root("http://h:1") == api_root("http://h:1/") == api_root("http://h:1/v1/") == "http://h:1/v1"
     for wrong in ("h:1", "ftp://h", "", "http://"):
@@ -374,7 +364,7 @@ async def test_embeddings_are_unit_rows_in_the_order_of_the_texts():
 
 def test_the_blocking_embedder_can_be_sent_to_another_process():
     with ScriptedServer() as server:
-        embed = pickle.loads(pickle.dumps(embed_blocking(server.base_url, "scripted")))
+        embed = pickle.loads(pickle.dumps(BlockingEmbedder(EndpointSpec(server.base_url, "scripted"))))
         assert embed(["a text", "another"]).shape == (2, 64)
     with pytest.raises(InputError, match="URL"):
-        embed_blocking("nowhere", "scripted")(["a"])
+        BlockingEmbedder(EndpointSpec("nowhere", "scripted"))(["a"])

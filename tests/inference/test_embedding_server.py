@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.client import Connections, embed_blocking
+from inference.client import BlockingEmbedder, Connections
 from inference.embedding_server import EmbeddingServer
 from inference.weights import fetch
 from schemas.errors import DataError
@@ -37,7 +37,7 @@ async def test_texts_that_mean_the_same_lie_close_whatever_their_batch(server: E
 
 
 def test_code_without_a_loop_can_embed(server: EmbeddingServer):
-    embed = embed_blocking(server.endpoints[0].base_url, "minilm")
+    embed = BlockingEmbedder(server.endpoints[0])
     assert embed(["a", "b"] * 40).shape == (80, 384)
 
 

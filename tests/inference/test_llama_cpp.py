@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from inference.client import Connections, list_models, probe_structured_output
+from inference.client import Connections
 from inference.llama_cpp import LlamaServer, LlamaSettings
+from inference.probes import probe_structured_output, served
 from inference.remote import RemoteServers
 from inference.weights import fetch
 from schemas.chat import CallKey, ChatRequest, EndpointSpec, Message, Sampling
@@ -66,7 +67,7 @@ async def test_a_prompt_longer_than_a_slot_is_a_content_fault(server: LlamaServe
 
 
 async def test_it_can_be_used_like_any_remote_server(server: LlamaServer):
-    assert "smol" in await list_models(server.endpoints[0].base_url)
+    assert "smol" in await served(server.endpoints[0])
     with RemoteServers(server.endpoints) as remote:
         assert remote.endpoints == server.endpoints
         remote.check()

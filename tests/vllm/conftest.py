@@ -9,7 +9,7 @@ import pytest
 from install import URL_ENV, Built, CannotRun, built
 from serving import settings
 
-from inference.client import list_models
+from inference.probes import served
 from inference.vllm import VllmServers
 from schemas.chat import EndpointSpec
 
@@ -43,4 +43,4 @@ def endpoint(request: pytest.FixtureRequest) -> EndpointSpec:
         servers: VllmServers = request.getfixturevalue("servers")
         return servers.endpoints[0]
     key = "VLLM_API_KEY" if os.environ.get("VLLM_API_KEY") else None
-    return EndpointSpec(url, asyncio.run(list_models(url, api_key_env=key))[0], api_key_env=key)
+    return EndpointSpec(url, asyncio.run(served(EndpointSpec(url, "", api_key_env=key)))[0], api_key_env=key)

@@ -18,7 +18,8 @@ import orjson
 import psutil
 import pytest
 
-from inference.client import Connections, HttpChatModel, check_model, list_models, probe_structured_output
+from inference.client import Connections, HttpChatModel
+from inference.probes import check_model, probe_structured_output, served
 from inference.server_metrics import parse_metrics
 from inference.transport import Patience
 from inference.vllm import VllmServers
@@ -295,7 +296,7 @@ async def test_an_unknown_model_is_refused_by_name(endpoint: EndpointSpec):
     with pytest.raises(Refused, match=f"does not serve 'no-such-model'; it serves: .*{re.escape(endpoint.model)}"):
         await check_model(replace(endpoint, model="no-such-model"), 30)
     await check_model(endpoint, 30)
-    assert endpoint.model in await list_models(endpoint.base_url, api_key_env=endpoint.api_key_env)
+    assert endpoint.model in await served(endpoint)
 
 
 # Ends
