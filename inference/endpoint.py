@@ -16,7 +16,8 @@ from yarl import URL
 
 from inference.addresses import api_root
 from inference.faults import Fault, Response, TransportFault, error_message, sort
-from inference.flow import START, Answered, Permits
+from inference.flow import START, Answered
+from inference.permits import Permits
 from inference.server_metrics import ServerLoad, parse_metrics
 from inference.transport import Method, Transport, api_key
 from schemas.chat import ChatReply, EndpointSpec

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from inference.endpoint import Changes, Endpoint, backoff
 from inference.faults import Fault
-from inference.flow import TurnedAway
+from inference.permits import TurnedAway
 from inference.transport import Method, Patience
 from schemas.errors import Refused, Unanswered, Unreachable
 

@@ -1,7 +1,9 @@
 """What a server can do, found by asking it: its models, whether it keeps to a JSON schema."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from inference.client import Connections, HttpChatModel
 from inference.endpoint import served_names
@@ -17,12 +19,10 @@ async def served(spec: EndpointSpec, patience_s: float = 10.0) -> list[str]:
         return await http.pool([replace(spec, model="")]).call("GET", "/models", b"", served_names, Home(""))
 
 
-_PROBE_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"weather": {"type": "string", "enum": ["sun", "rain", "snow"]}},
-    "required": ["weather"],
-    "additionalProperties": False,
-}
+class _Weather(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    weather: Literal["sun", "rain", "snow"]
 
 
 async def probe_structured_output(model: HttpChatModel) -> None:
@@ -34,9 +34,9 @@ async def probe_structured_output(model: HttpChatModel) -> None:
         seed=0,
     )
     await model.ask(plain)  # what is wrong without a schema is not the schema's fault
-    found = ""
+    found, sampling = "", Sampling(temperature=0.7, max_tokens=48)
     for seed in range(3):
-        held = replace(plain, seed=seed, json_schema=_PROBE_SCHEMA, sampling=Sampling(temperature=0.7, max_tokens=48))
+        held = replace(plain, seed=seed, json_schema=_Weather.model_json_schema(), sampling=sampling)
         try:
             await model.ask(held)
         except (InvalidOutput, Refused) as error:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from schemas.errors import DataError
-from schemas.record import Record, from_row, to_row
+from schemas.record import Record, from_row
 from schemas.table import SCHEMA, VERSION
 
 _VERSION_KEY = b"overture.dialogue_table"
@@ -95,7 +95,3 @@ def _readable(path: Path) -> Generator[pq.ParquetFile]:
         raise DataError(
             f"{path}: damaged or not Parquet ({first}); delete it and resume the run that made it, or copy it again"
         ) from error
-
-
-def to_table(records: Iterable[Record]) -> pa.Table:
-    return pa.Table.from_pylist([to_row(r) for r in records], schema=SCHEMA)

@@ -118,10 +118,10 @@ def _entered(
     found: dict[str, tuple[EndpointSpec, ...]] = {}
     failed: list[Finding] = []
     makers: dict[str, Callable[[], Server]] = {
-        name: lambda name=name: model_server(name, wanted.models[name], logs, display.fetching)
+        name: lambda name=name: model_server(name, wanted.models[name], logs, display)
         for name in sorted(set(wanted.roles.values()))
     }
-    makers[EMBEDDER] = lambda: embedder_server(wanted.embedder, logs, display.fetching)
+    makers[EMBEDDER] = lambda: embedder_server(wanted.embedder, logs, display)
     for name, make in makers.items():
         try:
             server = make()

@@ -19,7 +19,7 @@ from pipelines.engines import EMBEDDER, Server, embedder_key, embedder_server, e
 from pipelines.recipe import Recipe, load
 from pipelines.rundir import Plan, Resume, RunDir
 from pipelines.serving import announced, owner
-from pipelines.watching import Together, Watch
+from pipelines.watching import Together, Waiting, Watch
 from schemas.errors import InputError, RecipeError, did_you_mean
 
 OUT = Console()
@@ -80,7 +80,7 @@ def serve(recipe: Path, sets: Sequence[str]) -> int:
         try:
             with Display(wanted, Console(stderr=True)) as display:
                 for name, key in ours.items():
-                    server = _kept(wanted, name, logs, display.fetching)
+                    server = _kept(wanted, name, logs, display)
                     if not isinstance(server, RemoteServers):
                         display.say(f"starting {name} ...")
                         started[key] = server
@@ -108,10 +108,10 @@ def _to_serve(wanted: Recipe) -> Iterable[tuple[str, str]]:
         yield EMBEDDER, key
 
 
-def _kept(wanted: Recipe, name: str, logs: Path, progress: steps.Progress) -> Server:
+def _kept(wanted: Recipe, name: str, logs: Path, watch: Waiting) -> Server:
     if name == EMBEDDER:
-        return embedder_server(wanted.embedder, logs, progress)
-    return model_server(name, wanted.models[name], logs, progress)
+        return embedder_server(wanted.embedder, logs, watch)
+    return model_server(name, wanted.models[name], logs, watch)
 
 
 def _tell_served(name: str, key: str, server: Server) -> None:
@@ -154,8 +154,8 @@ def generate(recipe: Path, out: Path | None, sets: Sequence[str], *watches: Watc
 def _play(wanted: Recipe, run_dir: RunDir, groups: dict[str, tuple[int, int]], *watches: Watch) -> None:
     with Display(wanted, Console(file=sys.stderr)) as display:
         clock = steps.Clock()
-        state = steps.prepare(wanted, run_dir, "if-possible", display.fetching, clock)
+        state = steps.prepare(wanted, run_dir, "if-possible", display, clock)
         plan = Plan(round=0, groups=groups)
-        with steps.recorded(state), engines(state.recipe, run_dir.logs, display.fetching) as servers:
+        with steps.recorded(state), engines(state.recipe, run_dir.logs, display) as servers:
             steps.play_round(state, plan, servers, Together(display, *watches))
             state.events.tell("run_ended", status="generated")

@@ -91,6 +91,9 @@ class _Artifacts:
     def fetching(self, name: str, done: int, total: int) -> None:
         """Downloads have no artifact."""
 
+    def starting(self, name: str, seconds: float, line: str) -> None:
+        """Nor has a server's loading."""
+
     def round(self, number: int, planned: int, accepted: int) -> None:
         self._planned = max(planned, 1)
         self._artifact = create_progress_artifact(

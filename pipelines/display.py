@@ -76,6 +76,14 @@ class Display:
         if done >= total:
             self._fetching.update(self._fetch_tasks[name], visible=False)  # pyright: ignore[reportArgumentType]
 
+    def starting(self, name: str, seconds: float, line: str) -> None:
+        note = f"starting {name}: {seconds:.0f} s, {line}"
+        if self._console.is_terminal:
+            self._bar.update(self._task, description=note[: self._console.width - 4])
+        elif self._clock() - self._last_line > LINE_EVERY_S:
+            self._last_line = self._clock()
+            self.say(note)
+
     def round(self, number: int, planned: int, accepted: int) -> None:
         self._round, self._planned, self._accepted = f"round {number + 1}", planned, accepted
         self._began = self._last_endpoints = self._clock()

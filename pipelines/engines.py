@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipelines.recipe import Recipe
 from pipelines.recipe_models import Embedding, LlamaCpp, Model, Remote, Vllm
 from pipelines.services import RoleModel
 from pipelines.serving import find, server_key, weights_settings
+from pipelines.watching import Waiting
 from schemas.chat import EndpointSpec
 from schemas.contracts import EmbedTexts
 
@@ -30,9 +32,6 @@ EMBEDDER = "the embedder"
 """Beside the models' names."""
 
 Server = EmbeddingServer | LlamaServer | RemoteServers | VllmServers
-
-Progress = Callable[[str, int, int], None]
-"""(what is fetched, bytes done, bytes in all)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +49,14 @@ class Engines:
 
 
 @contextmanager
-def engines(recipe: Recipe, logs: Path, progress: Progress) -> Generator[Engines]:
+def engines(recipe: Recipe, logs: Path, watch: Waiting) -> Generator[Engines]:
     """Fetches weights, starts or reaches every server the recipe's roles need. Raises ServerError and DataError
     kinds.
     """
     with ExitStack() as stack:
-        embedder = stack.enter_context(embedder_server(recipe.embedder, logs, progress))
+        embedder = stack.enter_context(embedder_server(recipe.embedder, logs, watch))
         servers = {
-            name: stack.enter_context(model_server(name, recipe.models[name], logs, progress))
+            name: stack.enter_context(model_server(name, recipe.models[name], logs, watch))
             for name in sorted(set(recipe.roles.values()))
         }
         roles = {
@@ -86,14 +85,14 @@ def embedder_key(embedder: Embedding) -> str | None:
     return server_key("embedder", weights_settings(embedder.weights)) if embedder.use == "local" else None
 
 
-def model_server(name: str, model: Model, logs: Path, progress: Progress) -> Server:
+def model_server(name: str, model: Model, logs: Path, watch: Waiting) -> Server:
     """To be entered. Where one is kept up already, that one."""
-    return _found(model_key(model)) or _server(name, model, logs, progress)
+    return _found(model_key(model)) or _server(name, model, logs, watch)
 
 
-def embedder_server(embedder: Embedding, logs: Path, progress: Progress) -> EmbeddingServer | RemoteServers:
+def embedder_server(embedder: Embedding, logs: Path, watch: Waiting) -> EmbeddingServer | RemoteServers:
     """As `model_server`."""
-    return _found(embedder_key(embedder)) or _embedder(embedder, logs, progress)
+    return _found(embedder_key(embedder)) or _embedder(embedder, logs, watch)
 
 
 def _found(key: str | None) -> RemoteServers | None:
@@ -105,13 +104,13 @@ def _llama_settings(model: LlamaCpp) -> LlamaSettings:
     return LlamaSettings(slots=model.slots, context=model.context, threads=model.threads or os.cpu_count() or 2)
 
 
-def _server(name: str, model: Model, logs: Path, progress: Progress) -> LlamaServer | RemoteServers | VllmServers:
+def _server(name: str, model: Model, logs: Path, watch: Waiting) -> LlamaServer | RemoteServers | VllmServers:
     if isinstance(model, Vllm):
         fields: dict[str, Any] = model.model_dump(exclude={"use", "sampling", "price"})
         fields["served_model_name"] = str(model.identity["model"])
-        return VllmServers(VllmSettings(**fields), log=logs / f"{name}.log")
+        return VllmServers(VllmSettings(**fields), log=logs / f"{name}.log", progress=partial(watch.starting, name))
     if isinstance(model, LlamaCpp):
-        weights, known_as = fetch(model.weights, progress), str(model.identity["model"])
+        weights, known_as = fetch(model.weights, watch.fetching), str(model.identity["model"])
         return LlamaServer(weights, known_as, _llama_settings(model), log=logs / f"{name}.log")
     listed = _listed(model)
     endpoints = [
@@ -132,10 +131,13 @@ def _listed(model: Model) -> str | None:
     return str(Path(model.endpoints_file).absolute()) if isinstance(model, Remote) and model.endpoints_file else None
 
 
-def _embedder(embedder: Embedding, logs: Path, progress: Progress) -> EmbeddingServer | RemoteServers:
+def _embedder(embedder: Embedding, logs: Path, watch: Waiting) -> EmbeddingServer | RemoteServers:
     if embedder.use == "local":
         return EmbeddingServer(
-            fetch(embedder.weights, progress), str(embedder.identity["model"]), threads=1, log=logs / "embedder.log"
+            fetch(embedder.weights, watch.fetching),
+            str(embedder.identity["model"]),
+            threads=1,
+            log=logs / "embedder.log",
         )
     endpoint = EndpointSpec(base_url=embedder.base_url, model=embedder.model, api_key_env=embedder.api_key_env)
     return RemoteServers([endpoint], ready_s=READY_S)

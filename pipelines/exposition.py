@@ -26,6 +26,9 @@ class Exposition(Collector):
     def fetching(self, name: str, done: int, total: int) -> None:
         """No metric tells of downloads."""
 
+    def starting(self, name: str, seconds: float, line: str) -> None:
+        """Nor of servers that load."""
+
     def round(self, number: int, planned: int, accepted: int) -> None:
         self._seen = self._total(), Counts()
 

@@ -24,11 +24,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from inference import weights
-from schemas import record, table
+from pipelines.dialogue_files import (
+    bare_dialogue,
+    is_our_table,
+    parquet_files,
+    read_records,
+    read_rows,
+    sides,
+    source_group,
+)
 from schemas.dialogue import Dialogue, Ending, Turn
 from schemas.errors import DataError, StorageError, did_you_mean
 from schemas.identity import rng, stable_hash
-from schemas.scenario import Scenario, View
 
 Split = Literal["fit", "dev", "test"]
 SHARES: dict[Split, float] = {"fit": 0.6, "dev": 0.2, "test": 0.2}
@@ -39,7 +46,6 @@ MAX_PER_PERSON = 6
 
 _CONVERSION = 1
 _CHUNK = 512
-_GROUP_KEYS = ("question", "topic_desc", "meeting", "log")
 _PREPARED = pa.schema(
     [
         ("dialogue_id", pa.string()),
@@ -75,9 +81,9 @@ class Reference:
 
     def dialogues(self, split: Split) -> Iterator[Dialogue]:
         """Streamed, in the order of the source; roles are `learner` and `partner`."""
-        for row in _rows(self.path):
+        for row in read_rows(self.path):
             if row["split"] == split and row["rank"] <= self.last_rank:
-                yield _dialogue(
+                yield bare_dialogue(
                     row["dialogue_id"],
                     row["group_id"],
                     [Turn(role=t["role"], text=t["text"]) for t in row["turns"]],
@@ -206,7 +212,7 @@ def _nothing_usable(tally: Counter[str], partner: str | None) -> str:
 def _prepared_row(conversation: Conversation, partner: str | None) -> dict[str, Any] | None:
     """None for a conversation of fewer than MIN_TURNS turns or in which one side never speaks."""
     turns = [(role, " ".join(text.split())) for role, text in conversation.turns if text and text.strip()]
-    learner, partner = _sides([role for role, _ in turns], partner or conversation.partner, conversation.learner)
+    learner, partner = sides([role for role, _ in turns], partner or conversation.partner, conversation.learner)
     if len(turns) < MIN_TURNS or learner is None or partner is None:
         return None
     names = {learner: "learner", partner: "partner"}
@@ -218,19 +224,6 @@ def _prepared_row(conversation: Conversation, partner: str | None) -> dict[str, 
         "rank": int(stable_hash("rank", conversation.id, bits=64), 16) >> 1,
         "turns": [{"role": names.get(role, role), "text": text} for role, text in turns],
     }
-
-
-def _sides(roles: list[str], partner: str | None, learner: str | None = None) -> tuple[str | None, str | None]:
-    """(learner, partner); None for a side that never speaks."""
-    order = list(dict.fromkeys(roles))
-    if partner is None and {"user", "assistant"} & set(order):
-        partner, learner = "user", "assistant"
-    if partner is None:
-        partner = order[1] if len(order) > 1 else None
-    others = [r for r in order if r != partner]
-    if learner is None:
-        learner = others[0] if others else None
-    return (learner if learner in order else None), (partner if partner in order else None)
 
 
 def _digest(files: Sequence[Path]) -> str:
@@ -306,156 +299,17 @@ def _from_hub(name: str) -> Iterator[Conversation]:
 
 
 def _from_parquet(file: Path) -> Iterator[Conversation]:
-    if _is_our_table(file):
-        for record in _records(file):
+    if is_our_table(file):
+        for record in read_records(file):
             d = record.dialogue
             turns = [(t.role, t.text) for t in d.turns if t.kind == "utterance" and t.text]
             yield Conversation(d.id, d.scenario.base_case_id, turns, d.partner, d.learner)
     else:
-        for row in _rows(file):
+        for row in read_rows(file):
             yield _conversation(row)
 
 
 def _conversation(row: dict[str, Any]) -> Conversation:
     said: list[dict[str, Any]] = row.get("turns") or row.get("messages") or []
     turns = [(turn["role"], turn.get("text") or turn.get("content") or "") for turn in said]
-    return Conversation(row["dialogue_id"], _source_group(row), turns)
-
-
-def _source_group(row: dict[str, Any]) -> str:
-    if row.get("group_id"):
-        return row["group_id"]
-    meta = orjson.loads(row.get("meta") or "{}")
-    source = next((meta[key] for key in _GROUP_KEYS if meta.get(key)), None)
-    return row["dialogue_id"] if source is None else stable_hash(source)
-
-
-# Files
-
-
-def parquet_files(path: Path) -> list[Path]:
-    """A Parquet file itself, or those of a folder: of `data/` for a run directory. Raises DataError."""
-    if path.is_file():
-        return [path]
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
-    folder = path / "data" if (path / "data").is_dir() else path
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
-        raise DataError(f"{folder}: no *.parquet file in it; give a Parquet file or a finished run's directory")
-    return files
-
-
-def read_dialogues(path: Path) -> Iterator[record.Record]:
-    """Every dialogue of a Parquet file, folder or run directory: the dialogue table, or the reference corpora's schema.
-
-    Streamed in small batches. A corpus row gets a minimal scenario: nothing private, policy `external`.
-    Raises DataError.
-    """
-    for file in parquet_files(path):
-        yield from _records(file) if _is_our_table(file) else map(_wrapped, _rows(file))
-
-
-def _records(file: Path) -> Iterator[record.Record]:
-    for i, row in enumerate(_rows(file)):
-        try:
-            yield record.from_row(row)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{file}: row {i} is no dialogue: {str(error).splitlines()[0]}") from error
-
-
-def _wrapped(row: dict[str, Any]) -> record.Record:
-    turns = [
-        Turn(role=t["role"], text=t["text"], acts=tuple(t.get("acts") or ()))
-        for t in row["turns"]
-        if t["text"] and t["text"].strip()
-    ]
-    roles = list(dict.fromkeys(t.role for t in turns))
-    learner, partner = _sides(roles, None)
-    dialogue = _dialogue(
-        row["dialogue_id"],
-        row["dialogue_id"],
-        turns,
-        family=row.get("family") or "external",
-        domain=row.get("corpus") or "external",
-        roles=(learner or "assistant", partner or "user"),
-        base_case=_source_group(row),
-    )
-    outcome = {} if row.get("outcome") is None else {"recorded": row["outcome"]}
-    return record.Record(dialogue=dialogue.model_copy(update={"outcome": outcome}), split=row.get("split"))
-
-
-def _dialogue(
-    name: str,
-    group: str,
-    turns: list[Turn],
-    *,
-    family: str,
-    domain: str,
-    roles: tuple[str, str],
-    base_case: str | None = None,
-) -> Dialogue:
-    """`roles`: learner, partner."""
-    speakers = dict.fromkeys([*roles, *(t.role for t in turns)])
-    scenario = Scenario(
-        family=family,
-        domain=domain,
-        base_case_id=base_case or group,
-        seed=0,
-        goal="",
-        views={role: View(role=role, brief="") for role in speakers},
-        max_turns=len(turns),
-        scenario_id=name,
-        group_id=group,
-        dialogue_id=name,
-        policy="external",
-    )
-    return Dialogue(
-        scenario=scenario, turns=tuple(turns), ending=Ending(reason="external"), learner=roles[0], partner=roles[1]
-    )
-
-
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches(batch_size=256):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: Exception) -> DataError:
-    said = str(error).splitlines()[0]
-    return DataError(f"{file}: not a readable Parquet file ({said}); it may be cut off: copy or write it again")
-
-
-def _is_our_table(file: Path) -> bool:
-    """True: the dialogue table's schema; False: the reference corpora's; DataError for neither."""
-    try:
-        schema = pq.read_schema(file)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(file, error) from error
-    version = (schema.metadata or {}).get(b"overture.dialogue_table")
-    if version is not None or "views" in schema.names:
-        if version not in (None, str(table.VERSION).encode()):
-            raise DataError(
-                f"{file}: dialogue table version {version.decode()}, this Overture reads version {table.VERSION}"
-            )
-        _check_columns(file, schema, {field.name: field.type for field in table.SCHEMA})
-        return True
-    _check_columns(file, schema, {"dialogue_id": pa.string()})
-    if "turns" not in schema.names:
-        raise DataError(f"{file}: column 'turns' is missing{did_you_mean('turns', schema.names)}")
-    kind = schema.field("turns").type
-    structs = pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)
-    if not structs or not {"role", "text"} <= {field.name for field in kind.value_type}:
-        raise DataError(f"{file}: column 'turns' is {kind}; it must be a list of structs with `role` and `text`")
-    return False
-
-
-def _check_columns(file: Path, schema: pa.Schema, wanted: dict[str, pa.DataType]) -> None:
-    for name, kind in wanted.items():
-        if name not in schema.names:
-            raise DataError(f"{file}: column '{name}' is missing{did_you_mean(name, schema.names)}")
-        if schema.field(name).type != kind:
-            raise DataError(f"{file}: column '{name}' is {schema.field(name).type}; it must be {kind}")
+    return Conversation(row["dialogue_id"], source_group(row), turns)

@@ -24,7 +24,7 @@ from outputs.report import write_report
 from outputs.store import dialogue_files, read_records
 from pipelines import measure
 from pipelines.accounts import Ledger
-from pipelines.engines import Engines, Progress, engines
+from pipelines.engines import Engines, engines
 from pipelines.events import Events
 from pipelines.fingerprints import generation_fingerprint, reward_fingerprint, selection_fingerprint
 from pipelines.plan import next_plan, shards_of
@@ -33,7 +33,7 @@ from pipelines.recipe import Recipe
 from pipelines.reference import Reference, load_reference
 from pipelines.rundir import Plan, Resume, RunDir
 from pipelines.selection import Pool, select
-from pipelines.watching import Watch
+from pipelines.watching import Waiting, Watch
 from pipelines.worker import Job
 from schemas.errors import RunError
 from schemas.record import Record
@@ -125,13 +125,13 @@ def build(
     with ExitStack() as stack:
         stack.enter_context(run.lock())
         began = time.monotonic()
-        state = prepare(wanted, run, resume, watch.fetching, clock)
+        state = prepare(wanted, run, resume, watch, clock)
         clock.phase("prepare", began)
         if (finished := state.finished()) is not None:
             return Result(finished, True, Counts(), 0.0)
         stack.enter_context(recorded(state))
         began = time.monotonic()
-        servers = stack.enter_context(engines(state.recipe, run.logs, watch.fetching))
+        servers = stack.enter_context(engines(state.recipe, run.logs, watch))
         clock.phase("start servers", began)
         number = 0
         while not state.stopped_by and (plan := plan_round(state, number)) is not None:
@@ -156,11 +156,11 @@ def recorded(state: State) -> Generator[None]:
         raise
 
 
-def prepare(recipe: Recipe, run: RunDir, resume: Resume, progress: Progress, clock: Clock) -> State:
+def prepare(recipe: Recipe, run: RunDir, resume: Resume, watch: Waiting, clock: Clock) -> State:
     """References, fitted latents, and whether what lies in the directory may be continued. Raises RunError,
     DataError.
     """
-    references = {e.name: _reference(e.reference, progress) for e in recipe.families}
+    references = {e.name: _reference(e.reference, watch) for e in recipe.families}
     if resume == "always" and not run.started:
         raise RunError(f"{run}: nothing to resume there; leave --resume out to start a run")
     if resume == "never" and run.started:
@@ -184,9 +184,11 @@ def prepare(recipe: Recipe, run: RunDir, resume: Resume, progress: Progress, clo
     return State(fitted, run, fingerprint, references, clock)
 
 
-def _reference(spec: str | None, progress: Progress) -> Reference | None:
+def _reference(spec: str | None, watch: Waiting) -> Reference | None:
     return (
-        None if spec is None else load_reference(spec, cache_folder(), fetch=lambda name: fetch(name, progress).parent)
+        None
+        if spec is None
+        else load_reference(spec, cache_folder(), fetch=lambda name: fetch(name, watch.fetching).parent)
     )
 
 

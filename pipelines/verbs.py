@@ -26,8 +26,9 @@ from outputs.report import write_report
 from outputs.view import view
 from pipelines import measure
 from pipelines import recipe as recipes
+from pipelines.dialogue_files import read_dialogues
 from pipelines.recipe_stages import build
-from pipelines.reference import Reference, load_reference, read_dialogues
+from pipelines.reference import Reference, load_reference
 from pipelines.selection import NO_REFERENCE, PER_SIDE
 from pipelines.worker import judge as verdict_of
 from schemas.contracts import Discriminator, EmbedTexts, Filter, Reward, Selector, Services

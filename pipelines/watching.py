@@ -10,10 +10,20 @@ SPEED_OVER_S = 10.0
 """A speed is that of the last so many seconds."""
 
 
-class Watch(Protocol):
-    """Whoever looks on: the display, Prefect's artifacts, metrics, nobody."""
+class Waiting(Protocol):
+    """Whoever looks on while weights and servers are got ready."""
 
-    def fetching(self, name: str, done: int, total: int) -> None: ...
+    def fetching(self, name: str, done: int, total: int) -> None:
+        """So many bytes of weights or data."""
+        ...
+
+    def starting(self, name: str, seconds: float, line: str) -> None:
+        """A server loads since so many seconds; the last line of its log."""
+        ...
+
+
+class Watch(Waiting, Protocol):
+    """Whoever looks on: the display, Prefect's artifacts, metrics, nobody."""
 
     def round(self, number: int, planned: int, accepted: int) -> None: ...
 
@@ -31,6 +41,10 @@ class Together:
     def fetching(self, name: str, done: int, total: int) -> None:
         for watch in self._watches:
             watch.fetching(name, done, total)
+
+    def starting(self, name: str, seconds: float, line: str) -> None:
+        for watch in self._watches:
+            watch.starting(name, seconds, line)
 
     def round(self, number: int, planned: int, accepted: int) -> None:
         for watch in self._watches:

@@ -16,6 +16,9 @@ class Nobody:
     def fetching(self, name: str, done: int, total: int) -> None:
         pass
 
+    def starting(self, name: str, seconds: float, line: str) -> None:
+        pass
+
     def round(self, number: int, planned: int, accepted: int) -> None:
         pass
 

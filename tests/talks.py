@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.reference import read_dialogues
+from pipelines.dialogue_files import read_dialogues
 from schemas.dialogue import Dialogue, Ending, Turn
 from schemas.scenario import Scenario, Verifier, View
 

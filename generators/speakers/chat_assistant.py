@@ -26,11 +26,13 @@ class ChatAssistant(PromptedSpeaker):
             heard="nah, tiny flat lol",
             note="react, then offer: standing up once an hour helps the back",
             message="Cosy! By the way, standing up once an hour helps the back.",
+            intent="offer",
         ),
         Demonstration(
             heard="no idea",
             note="react, then bridge to fishing: the river is full of trout; ask: do you ever fish?",
             message="Same. Speaking of rivers, ours is full of trout. Do you ever fish?",
+            intent="bridge",
         ),
         Demonstration(heard="sunday plans?", note="say: i go swimming", message="I usually go swimming."),
         Demonstration(heard="lost at cards", note="short, friendly reaction", message="Oh no, bad luck!"),

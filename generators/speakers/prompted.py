@@ -27,6 +27,8 @@ class Demonstration(Value):
     heard: str
     note: str
     message: str
+    intent: str | None = None
+    """The only intent it is an example of; None: of any. Looked at where the history is short."""
 
 
 class PromptedSpeaker(Speaker):
@@ -92,8 +94,10 @@ class PromptedSpeaker(Speaker):
         return tuple(prompt)
 
     def demonstrated(self, move: Move) -> tuple[Demonstration, ...]:
-        """The demonstrations this move's prompt begins with."""
-        return self.demonstrations
+        """The demonstrations this move's prompt begins with: all, or where the history is short those that fit."""
+        if self.history is None:
+            return self.demonstrations
+        return tuple(d for d in self.demonstrations if d.intent in (None, move.intent))
 
     def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
         """The messages this move's prompt shows, of all that were said."""

@@ -1,7 +1,10 @@
 """The student of a tutoring dialogue: asks for what is missing, or answers with working and answer apart."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from generators.latents.cues import is_question
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
@@ -26,27 +29,23 @@ class Student(PromptedSpeaker):
             heard="A box of eggs weighs 2 kilos. How heavy are all the boxes?",
             note="ask: how many boxes there are?",
             message="How many boxes are there?",
+            intent="ask",
         ),
         Demonstration(
             heard="There are 6 of them, and the rest is in the shed. How many bottles are left?",
             note="ask: how many bottles Ben breaks?",
             message="How many bottles does Ben break?",
+            intent="ask",
         ),
         Demonstration(
             heard="Sure, there are 6 boxes.",
             note="work it out in one short sentence, answer with a number",
             message='{"say": "6 boxes of 2 kilos weigh 12 kilos.", "answer": "12"}',
+            intent="answer",
         ),
     )
     sampling: Sampling = Sampling(temperature=0.4, min_p=0.1, max_tokens=70)
     """The longest answer is a sentence of 110 characters and its answer, as JSON."""
-
-    def demonstrated(self, move: Move) -> tuple[Demonstration, ...]:
-        """Where the history is short: questions for a question, answers for an answer."""
-        if self.history is None:
-            return self.demonstrations
-        asks = move.intent == "ask"
-        return tuple(d for d in self.demonstrations if d.note.startswith("ask") == asks)
 
     def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
         """Where the history is short, a question is phrased from the note alone: with the whole problem before it a
@@ -61,13 +60,7 @@ class Student(PromptedSpeaker):
     def answer_schema(self, view: View, move: Move) -> dict[str, Any] | None:
         if move.intent != "answer":
             return None
-        say = {"type": "string", "minLength": 5, "maxLength": 110}
-        return {
-            "type": "object",
-            "properties": {"say": say, "answer": _answer(move.labels)},
-            "required": ["say", "answer"],
-            "additionalProperties": False,
-        }
+        return _schema(move.labels["answer_kind"], tuple(move.labels["choices"] or ()))
 
     def text(self, reply: ChatReply, move: Move) -> str:
         if move.intent != "answer":
@@ -92,13 +85,26 @@ class Student(PromptedSpeaker):
         return turn.model_copy(update=decision)
 
 
-def _answer(labels: Mapping[str, Any]) -> dict[str, Any]:
-    match labels["answer_kind"]:
-        case "choice" if labels["choices"]:
-            return {"enum": list(labels["choices"])}
+class _Worked(BaseModel):
+    """An answer: the working comes first, so that the answer follows from it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    say: Annotated[str, Field(min_length=5, max_length=110)]
+
+
+@lru_cache(256)
+def _schema(kind: str, choices: tuple[str, ...]) -> dict[str, Any]:
+    return create_model("Answer", __base__=_Worked, answer=_answer(kind, choices)).model_json_schema()
+
+
+def _answer(kind: str, choices: tuple[str, ...]) -> Any:
+    match kind:
+        case "choice" if choices:
+            return Literal[choices]
         case "number":
-            return {"type": "string", "pattern": "^-?[0-9]{1,7}(\\.[0-9]{1,3})?$"}
+            return Annotated[str, Field(pattern=r"^-?[0-9]{1,7}(\.[0-9]{1,3})?$")]
         case "date":
-            return {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+            return Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
         case _:
-            return {"type": "string", "minLength": 1, "maxLength": 60}
+            return Annotated[str, Field(min_length=1, max_length=60)]

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from corpus_samples import to_table
 from dialogue_samples import many
 
 from outputs.parquet import write_table
-from outputs.store import read_records, to_table
+from outputs.store import read_records
 from pipelines.commit import commit
 from pipelines.rundir import Plan, RunDir, all_done
 from pipelines.shards import Shard, Spool, cut

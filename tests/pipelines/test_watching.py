@@ -62,6 +62,9 @@ def test_all_who_look_on_together_are_told_the_same():
         def fetching(self, name: str, done: int, total: int) -> None:
             self.seen.append((name, done, total))
 
+        def starting(self, name: str, seconds: float, line: str) -> None:
+            self.seen.append((name, seconds, line))
+
         def round(self, number: int, planned: int, accepted: int) -> None:
             self.seen.append((number, planned, accepted))
 
@@ -71,6 +74,7 @@ def test_all_who_look_on_together_are_told_the_same():
     first, second = Kept(), Kept()
     both, counts = Together(first, second), Counts(dialogues=3)
     both.fetching("weights", 1, 2)
+    both.starting("tutor", 3.0, "loading")
     both.round(0, 8, 0)
     both.counts(counts)
-    assert first.seen == second.seen == [("weights", 1, 2), (0, 8, 0), counts]
+    assert first.seen == second.seen == [("weights", 1, 2), ("tutor", 3.0, "loading"), (0, 8, 0), counts]
