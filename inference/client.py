@@ -263,10 +263,10 @@ class Connections:
     Models asked of the same base URL with the same key share one set of permits, sized by the first `max_in_flight`.
     """
 
-    def __init__(self, patience: Patience = PATIENCE, clients: int = 1):
-        """`clients`: processes of ours that share the servers."""
+    def __init__(self, patience: Patience = PATIENCE, client: int = 0, clients: int = 1):
+        """Of number `client` of the `clients` processes of ours that share the servers."""
         self._patience = patience
-        self._clients = clients
+        self._client, self._clients = client, clients
         self._open = False
         self._watching = False
         self._changes = Changes()
@@ -309,7 +309,7 @@ class Connections:
                 transport = OpenaiTransport(spec, self._patience)
             else:
                 transport = HttpTransport(spec, self._patience)
-            self._endpoints[account] = Endpoint(transport, spec, self._changes, self._clients)
+            self._endpoints[account] = Endpoint(transport, spec, self._changes, self._client, self._clients)
             if self._watching:
                 self._endpoints[account].watch_metrics()
         return self._endpoints[account]

@@ -19,6 +19,7 @@ from inference.faults import Fault, Response, TransportFault, error_message, sor
 from inference.flow import START, Answered
 from inference.permits import Permits
 from inference.server_metrics import ServerLoad, parse_metrics
+from inference.slots import Slots
 from inference.transport import Method, Transport, api_key
 from schemas.chat import ChatReply, EndpointSpec
 from schemas.errors import ContentError, Refused
@@ -79,11 +80,13 @@ class Changes:
 
 
 class Endpoint:
-    def __init__(self, transport: Transport, spec: EndpointSpec, changes: Changes, clients: int = 1):
+    def __init__(self, transport: Transport, spec: EndpointSpec, changes: Changes, client: int = 0, clients: int = 1):
+        """This is number `client` of `clients` event loops that ask it."""
         root = api_root(spec.base_url)
         self.shown = str(URL(root).with_user(None))
         """The address for messages, without user and password."""
         self.permits = Permits(spec.max_in_flight, start=max(1, START // clients))
+        self.slots = Slots(range(client, spec.contexts, clients))
         self.stats = EndpointStats()
         self.load: ServerLoad | None = None
         """The last that its metrics told; None before, and of servers without metrics."""
@@ -116,10 +119,12 @@ class Endpoint:
         """Another request would be sent at once."""
         return self.waiting_room < self.permits.limit
 
-    async def attempt(self, method: Method, path: str, body: bytes, read: Callable[[Any], T], order: int) -> T | Fault:
+    async def attempt(
+        self, method: Method, path: str, body: bytes, read: Callable[[Any], T], home: object, order: int
+    ) -> T | Fault:
         """One attempt under a permit. Raises ContentError and Refused kinds; TurnedAway when set aside while it waits.
 
-        `read` makes the answer of the JSON body; when it raises, that was no such answer.
+        `read` makes the answer of the JSON body; when it raises, that was no such answer. `home`: the conversation.
         """
         await self.permits.acquire(order)
         answered: Answered | None = None
@@ -127,7 +132,11 @@ class Endpoint:
         began = clock()
         self.stats.sent += 1
         try:
-            outcome = await self._once(method, path, body, read)
+            if self.slots:
+                with self.slots.named(home, body) as named:
+                    outcome = await self._once(method, path, named, read)
+            else:
+                outcome = await self._once(method, path, body, read)
             if isinstance(outcome, Fault):
                 self._note_fault(outcome)
             else:

@@ -10,17 +10,18 @@ from inference.process import OwnedProcess
 from schemas.chat import EndpointSpec
 from schemas.errors import DataError
 
+CONTEXTS = 2
+"""Conversations kept for each request decoded: a dialogue has two sides, of which one speaks at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class LlamaSettings:
     slots: int = 4
-    """Requests decoded together; more wait in the server's queue."""
+    """Requests decoded together. The server has CONTEXTS times as many slots, each of which keeps a conversation."""
     context: int = 1024
     """Tokens a slot holds, prompt and answer together."""
     threads: int = 2
     """At most the cores nothing else uses: with one of two cores busy, two threads decode at half the speed of one."""
-    cache_mib: int = 1024
-    """Memory for prompt states of dialogues that lost their slot to another; they come back without prefill."""
 
 
 SETTINGS = LlamaSettings()
@@ -41,7 +42,9 @@ class LlamaServer:
         self._model = model
         self._name = name
         self._slots = settings.slots
-        options = orjson.dumps({"model": str(model), "name": name, **asdict(settings)}).decode()
+        options = orjson.dumps(
+            {"model": str(model), "name": name, **asdict(settings), "slots": CONTEXTS * settings.slots}
+        ).decode()
         self.process = OwnedProcess(
             f"llama.cpp server of {model.name}", "inference.llama_cpp_child", [options], ready_s=ready_s, log=log
         )
@@ -62,8 +65,14 @@ class LlamaServer:
 
     @property
     def endpoints(self) -> tuple[EndpointSpec, ...]:
-        """In flight twice the slots: the server's queue is never empty, and no request waits there for long."""
-        return (EndpointSpec(base_url=self.process.base_url, model=self._name, max_in_flight=2 * self._slots),)
+        return (
+            EndpointSpec(
+                base_url=self.process.base_url,
+                model=self._name,
+                max_in_flight=self._slots,
+                contexts=CONTEXTS * self._slots,
+            ),
+        )
 
     def check(self) -> None:
         """Raises Unreachable with the end of the server's log when it is gone."""

@@ -23,7 +23,8 @@ def serve(options: bytes) -> None:
     params.n_ctx = given["slots"] * given["context"]
     params.cpuparams.n_threads = given["threads"]
     params.cpuparams_batch.n_threads = given["threads"]
-    params.cache_ram_mib = given["cache_mib"]
+    params.cache_ram_mib = 0  # why: inference/slots.py
+    params.cache_idle_slots = False
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.endpoint_metrics = True

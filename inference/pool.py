@@ -27,7 +27,7 @@ STAY = 1.5
 class Home:
     """Where the calls of one (dialogue, role), and all rollouts from one prefix, belong."""
 
-    __slots__ = ("endpoint", "key")
+    __slots__ = ("__weakref__", "endpoint", "key")
 
     def __init__(self, key: str):
         self.key = key
@@ -64,6 +64,11 @@ class Pool:
         return sum(e.permits.limit for e in self.endpoints if e.aside is None)
 
     @property
+    def contexts(self) -> int | None:
+        """Conversations that keep a slot of their own, where that is how its servers work; else None."""
+        return sum(len(e.slots) for e in self.endpoints if e.aside is None) or None
+
+    @property
     def cache_tokens(self) -> int | None:
         """What the caches of its endpoints in use hold together; None when one does not tell."""
         found = 0
@@ -91,7 +96,7 @@ class Pool:
                 await self._await_one(first_fault if first_fault is not None else clock(), last, attempt)
                 continue
             try:
-                outcome = await endpoint.attempt(method, path, body, read, order)
+                outcome = await endpoint.attempt(method, path, body, read, home, order)
             except TurnedAway:
                 continue
             except Refused:

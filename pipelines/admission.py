@@ -6,7 +6,7 @@ holds: beyond that each turn evicts the prefix of another (24 % of prefix hits i
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 
 from inference.pool import Pool
@@ -23,9 +23,11 @@ AT_ONCE = 8
 
 
 class Admission:
-    """`most`: dialogues live at once, whatever the servers could take. `workers`: that share the servers' caches."""
+    """`most`: dialogues live at once, whatever the servers could take. `pools`: with the sides of a dialogue that each
+    serves. `workers`: that share the servers' caches.
+    """
 
-    def __init__(self, most: int, pools: Sequence[Pool], workers: int):
+    def __init__(self, most: int, pools: Mapping[Pool, int], workers: int):
         self.live = 0
         self._most = most
         self._pools = pools
@@ -61,7 +63,9 @@ class Admission:
     def bound(self) -> int:
         """Dialogues whose contexts the caches hold together."""
         found = self._most
-        for pool in self._pools:
+        for pool, sides in self._pools.items():
+            if (contexts := pool.contexts) is not None:
+                found = min(found, contexts // sides)
             capacity = pool.cache_tokens
             if capacity is not None:
                 ended = self._ended[pool]

@@ -238,6 +238,7 @@ def play_round(state: State, plan: Plan, servers: Engines, watch: Watch) -> None
             embedder=servers.embedder,
             journal=state.run.journal,
             folder=state.run.shards,
+            number=k,
             workers=workers,
         )
         for k in range(workers)

@@ -1,6 +1,7 @@
 """The services a dialogue is played with: every call through the journal, every prompt kept for the leak scan."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -166,10 +167,12 @@ class Models:
         self._roles = roles
         self._embedder = connections.embedder(embedder)
 
-    @property
-    def pools(self) -> tuple[Pool, ...]:
-        """That dialogues are played on, each once."""
-        return tuple(dict.fromkeys(model.pool for model in self._chat.values()))
+    def pools(self, casts: Iterable[Collection[str]]) -> dict[Pool, int]:
+        """That dialogues with these roles are played on, each with the most roles of one dialogue that it serves."""
+        found: Counter[Pool] = Counter()
+        for cast in casts:
+            found |= Counter(self._chat[role].pool for role in cast)
+        return dict(found)
 
     def services(self, calls: DialogueCalls, order: int) -> Services:
         """Of one dialogue. `order`: the lowest gets the next free permit."""

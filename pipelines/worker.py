@@ -66,8 +66,9 @@ class Job(Value):
     journal: Path
     folder: Path
     """Of the shards."""
+    number: int = 0
     workers: int = 1
-    """That play this round and share the servers."""
+    """That play this round and share the servers; this is number `number` of them."""
     patience_s: float = PATIENCE.faults_s
     """How long a server may fail before it is given up."""
     stall_s: float | None = None
@@ -89,7 +90,8 @@ class Worker:
         self._journal = journal
         self._connections = connections
         self._models = Models(connections, job.roles, job.embedder)
-        self._admission = Admission(job.recipe.concurrency, self._models.pools, job.workers)
+        pools = self._models.pools(entry.speakers for entry in job.recipe.families)
+        self._admission = Admission(job.recipe.concurrency, pools, job.workers)
         self._open: dict[Shard, Spool] = {}
         self.progress = Progress()
 
@@ -228,7 +230,7 @@ async def work(job: Job) -> None:
     threading.Thread(target=_listen, args=(asyncio.get_running_loop(), stop), daemon=True).start()
     with Journal(job.journal, job.name, job.fingerprint) as journal:
         patience = replace(PATIENCE, faults_s=job.patience_s, first_byte_s=job.stall_s or PATIENCE.first_byte_s)
-        async with Connections(patience, clients=job.workers) as connections, Lag() as lag:
+        async with Connections(patience, job.number, job.workers) as connections, Lag() as lag:
             worker = Worker(job, journal, connections)
             reporting = asyncio.create_task(_report(worker))
             try:

@@ -92,5 +92,7 @@ class EndpointSpec:
     """Name of the environment variable that holds the key; the key itself is never stored."""
     max_in_flight: int = 1024
     """Ceiling of one process's requests in flight; below it the limit is found by measurement."""
+    contexts: int = 0
+    """Slots of a llama.cpp server of ours, each of which keeps one conversation's context; 0: the server decides."""
     transport: Literal["http", "openai"] = "http"
     headers: dict[str, str] = field(default_factory=dict)

@@ -46,6 +46,8 @@ class Work:
     most_turns: int = 8
     in_flight: int = 1024
     """Ceiling of requests at one endpoint."""
+    contexts: int = 0
+    """As of `EndpointSpec`."""
     live: int = 1024
     workers: int = 1
     stall_s: float | None = None
@@ -77,7 +79,8 @@ class Ours:
                 "concurrency": work.live,
             }
         )
-        specs = tuple(EndpointSpec(url, "scripted", max_in_flight=work.in_flight) for url in urls)
+        most: dict[str, Any] = {"max_in_flight": work.in_flight, "contexts": work.contexts}
+        specs = tuple(EndpointSpec(url, "scripted", **most) for url in urls)
         roles = {role: RoleModel(specs) for role in ("user", "assistant")}
         shards = cut(0, work.first, work.first + work.dialogues, 0, 100)
         for number in range(work.workers):
@@ -90,6 +93,7 @@ class Ours:
                 embedder=specs[0],
                 journal=self.folder / "journal",
                 folder=self.folder / "shards",
+                number=number,
                 workers=work.workers,
                 stall_s=work.stall_s,
             )

@@ -15,7 +15,7 @@ from inference.weights import fetch
 from outputs.store import read_records
 from schemas.chat import ChatReply, ChatRequest
 from schemas.contracts import Services
-from schemas.table import Record
+from schemas.record import Record
 
 MODEL = "smollm2-135m-instruct"
 
@@ -55,8 +55,9 @@ def measured(slots: int, dialogues: int = 24) -> tuple[int, int]:
         LlamaServer(fetch(MODEL, lambda *_: None), "scripted", settings) as server,
         tempfile.TemporaryDirectory() as name,
     ):
-        url = server.endpoints[0].base_url
-        work = Work(dialogues, in_flight=server.endpoints[0].max_in_flight)
+        (spec,) = server.endpoints
+        url = spec.base_url
+        work = Work(dialogues, in_flight=spec.max_in_flight, contexts=spec.contexts)
         taken = Ours([url], work, Path(name)).wait()
         usage = taken.told["usage"].values()
         evaluated = sum(int(u["prompt_tokens"] - u["cached_tokens"]) for u in usage)

@@ -16,6 +16,7 @@ from inference import endpoint
 from inference.addresses import read_endpoints
 from inference.client import Connections, Transcript
 from inference.endpoint import FAULTS_IN_A_ROW, LONGEST_WAIT_S, REFUSED_IN_A_ROW, Changes, Endpoint, backoff
+from inference.pool import Home
 from inference.transport import Patience
 from schemas.chat import ChatReply, EndpointSpec, Message
 from schemas.errors import InputError, Refused, Unreachable
@@ -34,7 +35,7 @@ async def until(true: Callable[[], Any]) -> None:
 
 
 async def attempt(one: Endpoint) -> Any:
-    return await one.attempt("POST", "/chat/completions", b"{}", lambda body: body["said"], 0)
+    return await one.attempt("POST", "/chat/completions", b"{}", lambda body: body["said"], Home(""), 0)
 
 
 def statuses(*told: int) -> Callable[[str, bytes], bytes]:

@@ -15,6 +15,7 @@ from queueing_server import QueueingServer
 from inference import endpoint
 from inference.client import Connections, Transcript, prepared
 from inference.faults import Fault
+from inference.pool import Home
 from inference.transport import Patience
 from schemas.chat import ChatReply, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.errors import OvertureError, Refused, Unreachable
@@ -56,7 +57,9 @@ async def attempt(base_url: str, transport: Any, asked: ChatRequest, patience: P
         one = http.endpoint(given)
         sent = prepared(asked, "scripted", Transcript())
         try:
-            return await one.attempt("POST", "/chat/completions", sent.body, lambda body: body["choices"][0], 0)
+            return await one.attempt(
+                "POST", "/chat/completions", sent.body, lambda body: body["choices"][0], Home(""), 0
+            )
         except OvertureError as error:
             return error
 

@@ -108,7 +108,7 @@ vllm:something_new{a="b"} 9
 
 @pytest.mark.real
 async def test_a_real_llama_cpp_server_tells_its_queue_and_its_tokens():
-    with LlamaServer(fetch("smollm2-135m-instruct"), "smol", LlamaSettings(slots=2, context=512, threads=1)) as server:
+    with LlamaServer(fetch("smollm2-135m-instruct"), "smol", LlamaSettings(slots=1, context=512, threads=1)) as server:
         url = server.process.base_url
         assert look(url) == ServerLoad(0, 0, None, None, 0, 0, 0, 0, 0)
         asks = [asyncio.create_task(asyncio.to_thread(ask, url, number)) for number in range(6)]

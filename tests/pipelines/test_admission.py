@@ -55,7 +55,7 @@ async def test_never_more_are_live_than_allowed():
     with QueueingServer(latency_ms=5) as server:
         async with Connections() as http:
             model = http.chat(EndpointSpec(server.base_url, "scripted"))
-            admission = Admission(5, [model.pool], 1)
+            admission = Admission(5, {model.pool: 1}, 1)
             seen = await play(admission, model, 40)
             assert max(live for live, *_ in seen) == 5 and admission.live == 0
         log = server.log()
@@ -66,7 +66,7 @@ async def test_a_dialogue_starts_only_when_nothing_much_waits_and_then_it_does()
     with QueueingServer(capacity=4, latency_ms=10) as server:
         async with Connections() as http:
             model = http.chat(EndpointSpec(server.base_url, "scripted", max_in_flight=4))
-            admission = Admission(1000, [model.pool], 1)
+            admission = Admission(1000, {model.pool: 1}, 1)
             seen = await play(admission, model, 40)
         log = server.log()
     assert {waiting for *_, waiting in seen} == {0}  # of four permits 5% are none
@@ -80,7 +80,7 @@ async def test_one_may_start_when_there_is_nothing_else_whatever_the_caches_say(
             model = http.chat(EndpointSpec(server.base_url, "scripted"))
             await http.watch(0)
             await until(lambda: model.pool.cache_tokens == 16)
-            admission = Admission(100, [model.pool], 1)
+            admission = Admission(100, {model.pool: 1}, 1)
             assert admission.bound() == 1
             assert [live for live, *_ in await play(admission, model, 3)] == [1, 1, 1]
 
@@ -93,13 +93,13 @@ async def test_live_dialogues_fit_the_caches_that_the_metrics_tell():
     ):
         async with Connections() as http:
             perfect = http.chat(EndpointSpec(boundless.base_url, "scripted"))
-            await play(Admission(1000, [perfect.pool], 1), perfect, 60)
+            await play(Admission(1000, {perfect.pool: 1}, 1), perfect, 60)
             model = http.chat(EndpointSpec(server.base_url, "scripted"))
             await http.watch(0)
             await until(lambda: model.pool.cache_tokens == tokens)
-            admission = Admission(1000, [model.pool], 1)
+            admission = Admission(1000, {model.pool: 1}, 1)
             assert admission.bound() == int(FILL * tokens / FIRST_GUESS)
-            assert Admission(1000, [model.pool], 2).bound() == int(FILL * tokens / FIRST_GUESS / 2)
+            assert Admission(1000, {model.pool: 1}, 2).bound() == int(FILL * tokens / FIRST_GUESS / 2)
             seen = await play(admission, model, 60)
             assert 160 <= FILL * tokens / admission.bound() <= 400  # what a dialogue holds, no longer what was guessed
             assert all(live <= bound < 60 for live, bound, _ in seen)
@@ -113,8 +113,8 @@ async def test_a_server_that_does_not_tell_its_cache_bounds_nothing():
             silent = http.chat(EndpointSpec(tells.base_url, "scripted"), EndpointSpec("http://127.0.0.1:9", "m")).pool
             await http.watch(0)
             await until(lambda: pools[0].cache_tokens == 160)
-            assert silent.cache_tokens is None and Admission(77, [silent], 1).bound() == 77
-            assert Admission(77, [*pools, silent], 1).bound() == 1
+            assert silent.cache_tokens is None and Admission(77, {silent: 1}, 1).bound() == 77
+            assert Admission(77, dict.fromkeys([*pools, silent], 1), 1).bound() == 1
 
 
 async def test_the_cache_of_a_server_that_is_set_aside_holds_nothing():
@@ -129,7 +129,7 @@ async def test_the_cache_of_a_server_that_is_set_aside_holds_nothing():
 
 
 async def test_leaving_wakes_who_waits_to_enter():
-    admission = Admission(2, [], 1)
+    admission = Admission(2, {}, 1)
     await admission.enter()
     await admission.enter()
     third = asyncio.create_task(admission.enter())
