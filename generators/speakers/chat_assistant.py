@@ -34,12 +34,6 @@ class ChatAssistant(PromptedSpeaker):
             message="Same. Speaking of rivers, ours is full of trout. Do you ever fish?",
             intent="bridge",
         ),
-        Demonstration(
-            heard="not really",
-            note="react, then ask: do you like to cook?",
-            message="Fair enough. Do you like to cook?",
-            intent="follow",
-        ),
         Demonstration(heard="sunday plans?", note="say: i go swimming", message="I usually go swimming."),
         Demonstration(heard="lost at cards", note="short, friendly reaction", message="Oh no, bad luck!"),
     )
