@@ -323,7 +323,8 @@ def growth() -> Iterator[Row]:
             except psutil.NoSuchProcess:
                 break
             tree.append((on.log()["answers"], rss))
-        running.wait()
+        if running.process.returncode:
+            raise RuntimeError(f"the workers ended with {running.process.returncode}")
     early = max(rss for answers, rss in tree if answers <= 20_000)
     late = max(rss for answers, rss in tree)
     yield judged(

@@ -65,9 +65,8 @@ SLOWER = 0.08
 """A threefold cut after which latency moved less than this found a slower server (another client's queue moves it)."""
 
 METRICS_FRESH_S = 3.0
-AIMED_QUEUE = 0.01
-ADDED = 0.04
-"""Aimed and added queue a poll, as shares of what the server runs: with one client about 5% wait, in all."""
+ADDED = 0.03
+"""Added a poll, as a share of what the server runs: with one client so much waits. With less, clients stay uneven."""
 
 HARDEST_CUT = 0.6
 """A poll may have seen another client's burst."""
@@ -274,7 +273,7 @@ class Law:
         added = max(1.0, ADDED * running)
         if load.waiting > 0:
             n = self._exact if self._was_full else min(self._exact, float(max(1, self._in_flight)))
-            keep = (1 + AIMED_QUEUE) * running / (running + load.waiting)
+            keep = running / (running + load.waiting)
             self._step = 0.0
             self._set(now, n * max(HARDEST_CUT, min(1.0, keep)) + added)
         elif self._was_full:
