@@ -121,7 +121,7 @@ class LlamaCpp(Part):
     weights: Annotated[str, AfterValidator(_engine_weights)] = "qwen2.5-coder-1.5b-instruct"
     """A name of the catalogue, or the path of a GGUF file."""
     slots: Annotated[Count, Field(le=256)] = 4
-    """Requests decoded together."""
+    """Requests decoded together; the server keeps the contexts of twice as many."""
     context: Annotated[Count, Field(ge=256, le=1_048_576)] = 1024
     """Tokens a slot holds, prompt and answer together."""
     threads: Annotated[Count, Field(le=1024)] | None = None

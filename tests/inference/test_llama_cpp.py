@@ -45,6 +45,27 @@ async def test_a_real_model_answers_with_counts_times_and_log_probability(server
     assert again.text == reply.text, "one at a time, with a seed"
 
 
+async def test_each_of_four_conversations_finds_its_context_again(server: LlamaServer):
+    """Of two slots' worth of requests at once; they share an instruction, so the server alone would mix them up."""
+    said = {
+        n: (
+            Message("system", "You are a guest. " * 12),
+            Message("user", f"I am number {n}. " + f"The {n}th of us all. " * 8),
+        )
+        for n in range(4)
+    }
+    async with Connections() as http:
+        model = http.chat(*server.endpoints)
+        talks = {n: model.conversation(f"dialogue {n}") for n in range(4)}
+        before: dict[int, int] = {}
+        for turn in range(3):
+            for n, talk in talks.items():
+                reply = await talk.ask(replace(HELLO, key=replace(HELLO.key, turn=turn), messages=said[n]))
+                assert reply.cached_tokens >= before.get(n, 0), (turn, n)
+                before[n] = reply.prompt_tokens
+                said[n] = (*said[n], Message("assistant", reply.text), Message("user", "And then?"))
+
+
 async def test_a_schema_holds_even_the_weakest_model(server: LlamaServer):
     schema = {
         "type": "object",
