@@ -4,6 +4,7 @@ from pathlib import Path
 import datasets
 import pytest
 import yaml
+from corpus_samples import to_table
 from dialogue_samples import branch, conversation, many, tutoring
 from manifest_samples import full_manifest
 
@@ -12,7 +13,6 @@ from outputs.columns import MEANING, PRIVATE, columns
 from outputs.manifest import Manifest
 from outputs.parquet import write_table
 from outputs.publish import Decision, publish, split_of
-from outputs.store import to_table
 from schemas.judgement import Selection
 from schemas.record import Record
 from schemas.table import SCHEMA

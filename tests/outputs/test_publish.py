@@ -3,6 +3,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from corpus_samples import to_table
 from dialogue_samples import branch, conversation, many, tutoring
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from outputs import publish as publishing
 from outputs.parquet import write_table
 from outputs.publish import SPLITS, Decision, Published, part_count, publish, split_of
-from outputs.store import read_records, to_table
+from outputs.store import read_records
 from schemas.errors import DataError, OvertureError
 from schemas.judgement import Realism, RewardValue, Selection
 from schemas.record import Record

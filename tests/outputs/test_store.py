@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from corpus_samples import to_table
 from dialogue_samples import conversation, many, tutoring
 
 from outputs.files import atomic_file, replace_directory, storage_errors, write_text
 from outputs.parquet import write_table
-from outputs.store import count_rows, dialogue_files, read_batches, read_records, read_table, to_table
+from outputs.store import count_rows, dialogue_files, read_batches, read_records, read_table
 from schemas.errors import DataError, StorageError
 from schemas.table import SCHEMA
 

@@ -12,12 +12,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from corpus_samples import to_table
 from dialogue_samples import SECRET, conversation, many
 from talks import CORPORA, needs_corpora
 
 from inference.weights import fetch
 from outputs.parquet import write_table
-from outputs.store import read_records, to_table
+from outputs.store import read_records
 from pipelines import cli
 from schemas.errors import OvertureError
 from schemas.record import Record
