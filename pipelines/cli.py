@@ -105,6 +105,19 @@ def serve(recipe: RecipePath, set_: Sets = None) -> int:
     return commands.serve(recipe, set_ or [])
 
 
+@app.command(epilog="Example: overture fit path:casino.parquet --out casino.json")
+def fit(
+    reference: Annotated[
+        str, typer.Argument(help="pypi:chitchat-dataset, path:FILE.parquet or hf:owner/name.", metavar="REFERENCE")
+    ],
+    out: OutFile,
+) -> int:
+    """Fit what simulated users are drawn from on real dialogues; a recipe names the file."""
+    from pipelines import fitting
+
+    return fitting.fit(reference, out)
+
+
 @app.command(epilog="Example: overture preview recipes/quickstart.yaml -n 1")
 def preview(
     recipe: RecipePath,

@@ -1,7 +1,7 @@
 """What decides a text, a selection, a reward: one stable hash each.
 
 The generation fingerprint leaves out whatever may change between a run and its continuation: endpoints, keys,
-concurrency, shards, workers, target, shares, budget, rounds, references (their fitted latents count), filters,
+concurrency, shards, workers, target, shares, budget, rounds, references, filters,
 selectors, rewards, name and paths.
 """
 
@@ -17,7 +17,7 @@ from schemas.stage import Stage
 
 
 def generation_fingerprint(recipe: Recipe) -> str:
-    """Covers table version, seed, families (fitted: `Recipe.with_families`), policies, speakers, models, sampling."""
+    """Covers table version, seed, families with their fitted latents, policies, speakers, models, sampling."""
     families = [
         {
             "family": _content(entry.family),

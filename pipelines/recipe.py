@@ -18,7 +18,7 @@ from pipelines.recipe_families import FamilyEntry
 from pipelines.recipe_models import Amount, Count, Embedding, LlamaCpp, LocalEmbedder, Model, Part
 from pipelines.recipe_stages import build
 from pipelines.recipe_yaml import Document, Loc, override, read
-from schemas.contracts import Discriminator, Family, Filter, Reward, Selector
+from schemas.contracts import Discriminator, Filter, Reward, Selector
 from schemas.errors import RecipeError, did_you_mean
 from schemas.stage import Stage
 
@@ -121,11 +121,6 @@ class Recipe(Part):
         """Family name -> accepted dialogues wanted of it; they add up to `target`."""
         names = [e.name for e in self.families]
         return dict(zip(names, recipe_families.quotas(self.target, self.families), strict=True))
-
-    def with_families(self, fitted: Sequence[Family]) -> Self:
-        """The same run with fitted latents: one family for each entry, in order."""
-        pairs = zip(self.families, fitted, strict=True)
-        return self.model_copy(update={"families": tuple(e.model_copy(update={"family": f}) for e, f in pairs)})
 
     def for_worker(self) -> Self:
         """Without what only the main process does: unpickling this imports neither scikit-learn nor rensa."""

@@ -67,7 +67,6 @@ class State:
         self, recipe: Recipe, run: RunDir, fingerprint: str, references: dict[str, Reference | None], clock: Clock
     ):
         self.recipe = recipe
-        """Latents as fitted."""
         self.run = run
         self.fingerprint = fingerprint
         self.references = references
@@ -157,7 +156,7 @@ def recorded(state: State) -> Generator[None]:
 
 
 def prepare(recipe: Recipe, run: RunDir, resume: Resume, watch: Waiting, clock: Clock) -> State:
-    """References, fitted latents, and whether what lies in the directory may be continued. Raises RunError,
+    """References, and whether what lies in the directory may be continued. Raises RunError,
     DataError.
     """
     references = {e.name: _reference(e.reference, watch) for e in recipe.families}
@@ -165,13 +164,7 @@ def prepare(recipe: Recipe, run: RunDir, resume: Resume, watch: Waiting, clock: 
         raise RunError(f"{run}: nothing to resume there; leave --resume out to start a run")
     if resume == "never" and run.started:
         raise RunError(f"{run}: holds a run already; give another --out, or leave out --resume never to continue it")
-    fitted = recipe.with_families(
-        [
-            e.family if (ref := references[e.name]) is None else e.family.fitted(ref.dialogues("fit"))
-            for e in recipe.families
-        ]
-    )
-    fingerprint = generation_fingerprint(fitted)
+    fingerprint = generation_fingerprint(recipe)
     if run.started:
         before = generation_fingerprint(run.read_config())
         if before != fingerprint:
@@ -180,8 +173,8 @@ def prepare(recipe: Recipe, run: RunDir, resume: Resume, watch: Waiting, clock: 
                 "speakers, models, sampling or seed differ; give another --out, or restore the recipe "
                 "(config.resolved.yaml has the one that was run)"
             )
-    run.write_config(fitted)
-    return State(fitted, run, fingerprint, references, clock)
+    run.write_config(recipe)
+    return State(recipe, run, fingerprint, references, clock)
 
 
 def _reference(spec: str | None, watch: Waiting) -> Reference | None:

@@ -81,7 +81,7 @@ class RunDir:
             yield
 
     def read_config(self) -> Recipe:
-        """The recipe of the run, latents as fitted. Raises DataError."""
+        """The recipe of the run. Raises DataError."""
         if not self.config.is_file():
             raise DataError(
                 f"{self.config}: not there; {self.path} is not a run directory, give one that a run has made"

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from schemas.chat import ChatReply, ChatRequest
 from schemas.dialogue import Dialogue, Ending, Move, Turn
@@ -56,12 +56,6 @@ class Family(Stage):
     @classmethod
     def name(cls) -> str:
         return cls.__module__.rsplit(".", 1)[-1]
-
-    def fitted(self, reference: Iterable[Dialogue]) -> Self:
-        """This family with its latent distributions fitted to real dialogues (the fit split). Default: nothing to
-        fit.
-        """
-        return self
 
     @abstractmethod
     def sample(self, rng: Random) -> Scenario:

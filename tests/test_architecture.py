@@ -27,6 +27,7 @@ HEAVY = {  # dependency: the only place that imports it
     "httptools": "inference/http1.py",
     "prometheus_client": "pipelines/exposition.py",
     "scipy": "discriminators/",
+    "spellchecker": "discriminators/",
     "sentence_transformers": "inference/embedding_child.py",
     "sklearn": "discriminators/",
     "textual": "outputs/view.py",

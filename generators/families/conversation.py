@@ -2,24 +2,38 @@
 offers things unasked, and closes (methods §6, §13). In a quarter of the scenarios leading is unwelcome, and the
 assistant has to notice.
 
-The user's side is drawn from transitions fitted on real chat (`generators.latents.cues`);
+The user's side is drawn from what was fitted on real chat (`overture fit`): intents, lengths, ways of typing;
 what a user may tell are facts, which come out when asked or when an intent volunteers them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
+from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from random import Random
 from typing import Any, ClassVar, Self
 
+from pydantic import Field, model_validator
+
 from generators.domains.small_talk import DECLINES, REACTIONS, TOPICS, new, short_answer, tells_on, topic_of
-from generators.latents.cues import INTENTS, TurnIntents, fit_turn_intents, is_question
+from generators.latents.fitted import FittedLatents, Latents, committed
+from generators.latents.intents import START, TurnIntents
+from generators.latents.tagger import INTENTS, Intent, act_of, is_question
 from generators.speakers.chat_assistant import ChatAssistant
-from generators.speakers.chat_user import ChatUser
+from generators.speakers.chat_user import TYPING, ChatUser
 from schemas.contracts import Family, Speaker
-from schemas.dialogue import Dialogue, Ending, Move, Turn
+from schemas.dialogue import Ending, Move, Turn
 from schemas.identity import rng
 from schemas.scenario import Fact, Scenario, View
+
+_PLAYED: tuple[Intent, ...] = ("answer", "answer_ask", "ask", "share", "react", "accept", "decline")
+_UNASKED: tuple[Intent, ...] = ("ask", "share", "react", "accept", "decline")
+_AGAIN: tuple[Intent, ...] = ("ask", "share")
+"""After a message of one's own."""
+
+
+@cache
+def _small_talk() -> FittedLatents:
+    return committed("small_talk_latents")
 
 
 class Conversation(Family):
@@ -30,17 +44,23 @@ class Conversation(Family):
     reference: ClassVar[str | None] = "pypi:chitchat-dataset"
     speakers: ClassVar[Mapping[str, Speaker]] = {"assistant": ChatAssistant(), "user": ChatUser()}
 
-    turn_intents: TurnIntents = TurnIntents.model_validate_json(
-        resources.files("generators.domains").joinpath("small_talk_intents.json").read_text()
-    )
-    """Fitted on the reference's fit split when a run has one; the committed statistics (of chitchat) otherwise."""
+    latents: Latents = Field(default_factory=_small_talk)
+    """What users are drawn from: the path of a file that `overture fit` wrote. Default: fitted on chitchat-dataset."""
     unwelcome: float = 0.25
     """Share of scenarios in which the user does not want to be led."""
     max_turns: int = 8
     """Most messages of a dialogue."""
 
-    def fitted(self, reference: Iterable[Dialogue]) -> Self:
-        return self.model_copy(update={"turn_intents": fit_turn_intents(reference)})
+    @model_validator(mode="after")
+    def _has_intents(self) -> Self:
+        if self.latents.intents is None:
+            raise ValueError(f"latents: have no turn intents: {self.latents.intents_missing}; name another file")
+        return self
+
+    @property
+    def _intents(self) -> TurnIntents:
+        assert self.latents.intents is not None
+        return self.latents.intents
 
     def sample(self, rng: Random) -> Scenario:
         first = rng.choice(sorted(TOPICS))
@@ -61,8 +81,7 @@ class Conversation(Family):
             )
             for n, (topic, tip) in enumerate((t, rng.choice(TOPICS[t]["tips"])) for t in (first, second))
         ]
-        casing = "lower" if rng.random() < self.turn_intents.lower_case else "mixed"
-        final_stop = "no" if rng.random() < self.turn_intents.no_final_stop else "yes"
+        person = rng.choice(self.latents.people)
         patience = rng.randint(2, 3)
         return Scenario(
             family=self.name(),
@@ -80,15 +99,15 @@ class Conversation(Family):
                     role="user",
                     brief="You text with a friend called Robin.",
                     facts=tuple(tells),
-                    private={"casing": casing, "final_stop": final_stop},
+                    private={TYPING: person.typing().model_dump_json()},
                 ),
             },
             session_latents={
                 "profile": {f.slot: f.value for f in tells},
-                "style": {"casing": casing, "final_stop": final_stop},
+                "style": person.model_dump(),
                 "patience": patience,
                 "welcomes_leading": welcome,
-                "double_text": self.turn_intents.double_text,
+                "double_text": person.double_text,
             },
             plan={"path": [first, second], "bridge": TOPICS[first]["bridges"][second]},
             max_turns=self.max_turns,
@@ -164,16 +183,15 @@ class Conversation(Family):
         return _user_tells(drawn, tell if drawn != "react" else None, topic, turns, mood)
 
     def _draw(self, scenario: Scenario, turns: Sequence[Turn], mine: Sequence[Turn], asked: bool) -> str:
-        """The fitted transition; leave-taking is the program's (patience), so its mass is redrawn."""
+        """The fitted transition among what this family plays; leave-taking is the program's (patience)."""
         if not turns:
             return "ask"
-        previous = mine[-1].intent_requested if mine else "start"
+        previous = (mine[-1].intent_requested or START) if mine else START
         draws = rng(scenario.seed, "intent", len(turns))
-        for _ in range(50):
-            drawn = self.turn_intents.draw(previous if previous in INTENTS else "start", asked, draws)
-            if drawn != "bye" and not (turns[-1].role == "user" and drawn not in ("share", "ask")):
-                return drawn
-        return "share"
+        plays = _AGAIN if turns[-1].role == "user" else _PLAYED if asked else _UNASKED
+        act = "ask" if asked else act_of([t.text or "" for t in turns[-1:]])
+        drawn = self._intents.draw(previous, act, len(mine), draws, [name for name in INTENTS if name not in plays])
+        return "react" if drawn == "accept" else drawn
 
     def _bored(self, scenario: Scenario, turns: Sequence[Turn]) -> bool:
         """A user leaves once the assistant has brought nothing (no question, no offer) `patience` times in a row."""
@@ -257,11 +275,11 @@ def _user_tells(drawn: str, tell: Fact | None, topic: str, turns: Sequence[Turn]
     match drawn:
         case "answer_ask":
             return _tell(drawn, "", tell, topic, then="; then ask back")
-        case "answer" | "answer_short" | "share" if tell is not None:
+        case "answer" | "share" if tell is not None:
             return _tell(drawn, "", tell, topic)
         case "decline":
             return Move(role="user", intent=drawn, verbatim=new(DECLINES, turns, mood), labels={"topic": topic})
-        case "answer" | "answer_short":
+        case "answer":
             return Move(
                 role="user",
                 intent=drawn,

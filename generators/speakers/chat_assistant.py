@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from generators.latents.cues import is_question
+from generators.latents.tagger import is_question
 from generators.matching import carries
 from generators.speakers.checks import parroted
 from generators.speakers.prompted import Demonstration, PromptedSpeaker

@@ -4,17 +4,23 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from generators.latents.cues import intent, is_question
+from generators.latents.tagger import is_question, since, tag
 from generators.matching import carries
+from generators.noise.typing import CLEAN, TypingStyle, typed
 from generators.speakers.checks import parroted
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.chat import Sampling
 from schemas.contracts import Services
 from schemas.dialogue import Move, Turn
 from schemas.errors import InvalidOutput
+from schemas.identity import rng
 from schemas.scenario import View
 
 _PERSON = re.compile(r"\b(i|im|ive|id|i'\w+|my|me|we|our)\b", re.IGNORECASE)
+
+
+TYPING = "typing"
+"""Under this name a view holds how its role types: a `TypingStyle` as JSON."""
 
 
 class ChatUser(PromptedSpeaker):
@@ -62,9 +68,11 @@ class ChatUser(PromptedSpeaker):
         parroted(text, turns)
         if move.intent not in ("ask", "answer_ask", "bye") and is_question(text):
             raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
+        clean = _written_out(text)
         known: dict[str, Any] = {
-            "text": typed(text, view.private.get("casing", "mixed"), view.private.get("final_stop", "yes")),
-            "intent_detected": intent(text, asked),
+            "text": _typed(clean, view, turns),
+            "labels": {**turn.labels, "clean": clean},
+            "intent_detected": tag(text, *since(turns, view.role)).intent,
             "facts_disclosed": tuple(f.id for f in told),
             "facts_volunteered": () if asked else tuple(f.id for f in told),
             "acts": ("ask",) if is_question(text) else (),
@@ -72,12 +80,14 @@ class ChatUser(PromptedSpeaker):
         return turn.model_copy(update=known)
 
 
-def typed(text: str, casing: str, final_stop: str) -> str:
-    """The message as this user types it: drawn per session from the reference's shares, applied by code."""
-    if casing == "lower":
-        text = text.lower()
-    elif casing == "mixed":
-        text = text[:1].upper() + text[1:]
-    if final_stop == "no" and text.endswith((".", "!")) and not text.endswith(".."):
-        text = text.rstrip(".!")
-    return text
+def _written_out(text: str) -> str:
+    """With capitals and a stop: models write like their examples, whoever they play."""
+    text = re.sub(r"\bi\b", "I", text[:1].upper() + text[1:])
+    return f"{text}." if text[-1:].isalnum() else text
+
+
+def _typed(clean: str, view: View, turns: Sequence[Turn]) -> str:
+    """The message as this person types it."""
+    style = TypingStyle.model_validate_json(view.private[TYPING]) if TYPING in view.private else CLEAN
+    names = [word for word in clean.split() if word.istitle() and word != "I"][1:]
+    return typed(clean, style, rng(len(turns), TYPING, clean), keep=names)

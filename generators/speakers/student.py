@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from generators.latents.cues import is_question
+from generators.latents.tagger import is_question
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from generators.tasks.problem import mentions
 from schemas.chat import ChatReply, Sampling

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from played import case, obeys, played, services
 
 from generators.families.conversation import Conversation
-from generators.latents.cues import is_question
-from generators.speakers.chat_user import ChatUser, typed
+from generators.latents.tagger import is_question
+from generators.noise.typing import TypingStyle
+from generators.speakers.chat_user import TYPING, ChatUser
 from schemas.chat import ChatRequest
 from schemas.dialogue import Dialogue, Move, Turn
 from schemas.scenario import View
@@ -170,10 +171,9 @@ async def test_a_user_has_to_say_what_it_was_given_to_tell(said: str, reason: st
     assert turn.labels["fallback"] == reason and turn.facts_disclosed == ("u0",) == turn.facts_volunteered
 
 
-@pytest.mark.parametrize(
-    ("casing", "final_stop", "text"),
-    [("lower", "no", "hi bob"), ("mixed", "no", "Hi Bob"), ("lower", "yes", "hi bob."), ("mixed", "yes", "Hi Bob.")],
-)
-def test_a_user_types_the_way_it_was_drawn(casing: str, final_stop: str, text: str):
-    assert typed("hi Bob.", casing, final_stop) == text
-    assert typed("well...", "lower", "no") == "well..."
+async def test_a_user_types_the_way_it_was_drawn_and_the_clean_text_stays_beside():
+    style = TypingStyle(casing="lower", final_stop=0, typo_rate=0, ending_rate=0, abbreviations=0, stretched=0)
+    view = View(role="user", brief="", private={TYPING: style.model_dump_json()})
+    move = Move(role="user", intent="react", verbatim="That is nice.")
+    turn = await ChatUser().speak(view, [], move, 1, services(lambda _: "", "user"))
+    assert (turn.text, turn.labels["clean"]) == ("that is nice", "That is nice.")

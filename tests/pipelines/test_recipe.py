@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generators.families.conversation import Conversation
+from generators.latents.fitted import committed
 from pipelines.fingerprints import generation_fingerprint, reward_fingerprint, selection_fingerprint
 from pipelines.recipe import Recipe, dump_yaml, load, resolved
 from pipelines.recipe_models import LlamaCpp, Remote
@@ -292,14 +293,40 @@ def test_what_decides_a_text_changes_the_generation_fingerprint(tmp_path: Path, 
     assert generation_fingerprint(before) != generation_fingerprint(after)
 
 
+def with_latents(folder: Path, name: str) -> Recipe:
+    return recipe(folder, BOTH.replace(CONVERSATION, f"{CONVERSATION}\n    latents: {folder / name}"))
+
+
 def test_fitted_latents_change_the_generation_fingerprint_and_are_kept_by_the_resolved_recipe(tmp_path: Path):
     loaded = recipe(tmp_path, BOTH)
-    conversation, tutoring = (e.family for e in loaded.families)
-    assert isinstance(conversation, Conversation)
-    intents = conversation.turn_intents.model_copy(update={"lower_case": 0.123})
-    fitted = loaded.with_families([conversation.model_copy(update={"turn_intents": intents}), tutoring])
-    assert generation_fingerprint(fitted) != generation_fingerprint(loaded)
-    assert generation_fingerprint(recipe(tmp_path, dump_yaml(fitted))) == generation_fingerprint(fitted)
+    fitted = committed("small_talk_latents").model_copy(update={"partner_ends": 0.123})
+    (tmp_path / "fitted.json").write_text(fitted.model_dump_json())
+    named = with_latents(tmp_path, "fitted.json")
+    assert generation_fingerprint(named) != generation_fingerprint(loaded)
+    assert generation_fingerprint(recipe(tmp_path, dump_yaml(named))) == generation_fingerprint(named)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file or directory; `overture fit REFERENCE"),
+        ("{", "Invalid JSON"),
+        ('{"version": 2}', "version: Input should be 1"),
+    ],
+)
+def test_latents_that_cannot_be_read_say_how_to_make_them(tmp_path: Path, content: str | None, message: str):
+    if content is not None:
+        (tmp_path / "latents.json").write_text(content)
+    with pytest.raises(RecipeError, match=message) as told:
+        with_latents(tmp_path, "latents.json")
+    assert "latents" in str(told.value) and "overture fit" in str(told.value)
+
+
+def test_latents_without_intents_are_refused_by_a_family_that_draws_them(tmp_path: Path):
+    bare = committed("small_talk_latents").model_copy(update={"intents": None, "intents_missing": "no hand labels"})
+    (tmp_path / "bare.json").write_text(bare.model_dump_json())
+    with pytest.raises(RecipeError, match="have no turn intents: no hand labels"):
+        with_latents(tmp_path, "bare.json")
 
 
 def test_a_problem_file_counts_by_content_and_not_by_place(tmp_path: Path):
