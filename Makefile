@@ -14,7 +14,7 @@ demo: setup
 	.venv/bin/overture run recipes/quickstart.yaml
 
 test: setup
-	.ci/stages lint format types tests
+	.ci/stages lint format types+tests
 
 # vLLM's CPU build goes into the cache folder (2.3 GB); OVERTURE_VLLM_URL names a server that runs already instead.
 test-vllm: setup
