@@ -1,6 +1,7 @@
 """`overture fit`: what of a reference's people simulated users are drawn from."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +31,14 @@ LEAST_OF_AN_INTENT = 30
 """Messages from which on an intent's lengths are its own."""
 LEAST_MESSAGES = 3
 """Fewer say little about how somebody types."""
+TELLING = ("answer", "answer_ask", "share")
+MOST_TOLD = 3
+"""Statements in one message; more are counted as these."""
 DRAWS = 1000
 SEED = 7
+
+_STATEMENT = re.compile(r"[^.!?;\n]*\w[^.!?;\n]*(?:[.!;\n]+|$)")
+"""A run of words that ends in no question mark."""
 
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -44,6 +51,7 @@ class _Seen:
     words: dict[str, Counter[int]] = field(default_factory=dict[str, Counter[int]])
     last: Counter[str] = field(default_factory=Counter[str])
     all: Counter[str] = field(default_factory=Counter[str])
+    tells: Counter[int] = field(default_factory=Counter[int])
     people: list[Person] = field(default_factory=list[Person])
     dialogues: int = 0
     partner_ends: int = 0
@@ -60,6 +68,8 @@ class _Seen:
         for text, step in zip(mine, steps, strict=True):
             for name in ("all", step.intent):
                 self.words.setdefault(name, Counter())[len(text.split())] += 1
+            if step.intent in TELLING:
+                self.tells[min(MOST_TOLD, len(_STATEMENT.findall(text)) or 1)] += 1
         self.all.update(bucket(n) for n in range(len(mine)))
         self.last[bucket(len(mine) - 1)] += 1
         if (person := _person(dialogue)) is not None:
@@ -103,6 +113,7 @@ def fit_latents(spec: str, reference: Reference) -> FittedLatents:
             for name, n in sorted(seen.words.items())
             if name == "all" or n.total() >= LEAST_OF_AN_INTENT
         },
+        tells={n: round(seen.tells[n] / seen.tells.total(), 4) for n in sorted(seen.tells)} or {1: 1.0},
         people=_sample(seen.people, spec),
     )
 
@@ -142,6 +153,7 @@ def _person(dialogue: Dialogue) -> Person | None:
         "double_text": f.double_texts,
         "typos": f.typos,
         "dropped_apostrophes": f.dropped_apostrophes,
+        "polite": f.politeness,
     }
     if f.messages < LEAST_MESSAGES or None in measured.values():
         return None

@@ -48,12 +48,14 @@ def _react(rng: random.Random) -> str:
 _MOVES = (
     (r"say hi and ask: (.*)", lambda m, r: f"{r.choice(('Hi', 'Hey', 'Hello'))}! {m[1]}"),
     (r"then bridge to \w+: (.*); ask: (.*)", lambda m, r: f"{_react(r)} {m[1]}. {m[2]}"),
+    (r"recommend: (.*)", lambda m, r: f"{_react(r)} Take {m[1]}."),
+    (r"react, then ask: (.*)", lambda m, r: f"{_react(r)} {m[1]}"),
     (r"then offer: (.*)", lambda m, r: f"{_react(r)} {m[1]}."),
     (r"say it is (?:still )?not right; hint: (.*)", lambda m, r: f"Not quite, number {r.randint(1, 999)}. {m[1]}"),
     (r"say it is right", lambda m, r: f"Yes, that's right, number {r.randint(1, 999)}!"),
     (r"tell: (.*)", lambda m, r: f"Sure. {m[1]}"),
     (
-        r"react, then say goodbye",
+        r"then say goodbye",
         lambda m, r: f"{_react(r)} Goodbye, it was {r.choice(('good', 'fun', 'kind'))} to talk.",
     ),
     (

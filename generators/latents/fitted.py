@@ -45,6 +45,8 @@ class Person(Value):
     """Per word."""
     dropped_apostrophes: float
     """Per word."""
+    polite: float
+    """Messages with thanks, please or sorry."""
 
     def typing(self) -> TypingStyle:
         """What is not measured of a person is as usual (the defaults)."""
@@ -77,6 +79,8 @@ class FittedLatents(Value):
     """Share of dialogues whose last message is the partner's."""
     words: dict[str, tuple[int, ...]]
     """Intent, or `all` -> deciles (10th to 90th percentile) of the words of a message; of intents seen often enough."""
+    tells: dict[int, float]
+    """Statements in a message that answers or shares -> share of such messages; the last stands for more, too."""
     people: tuple[Person, ...] = Field(min_length=1)
     """A sample of partners, so that habits which belong together stay together."""
 

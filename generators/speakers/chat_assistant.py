@@ -5,7 +5,7 @@ from typing import Any
 
 from generators.latents.tagger import is_question
 from generators.matching import carries
-from generators.speakers.checks import parroted
+from generators.speakers.checks import parroted, plain, pruned
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.chat import Sampling
 from schemas.contracts import Services
@@ -20,7 +20,10 @@ class ChatAssistant(PromptedSpeaker):
     system: str = "{brief} Text one or two short, plain sentences: exactly what the note in brackets says."
     demonstrations: tuple[Demonstration, ...] = (
         Demonstration(
-            heard="", note="say hi and ask: do you live near the sea?", message="Hi! Do you live near the sea?"
+            heard="",
+            note="say hi and ask: do you live near the sea?",
+            message="Hi! Do you live near the sea?",
+            intent="open",
         ),
         Demonstration(
             heard="nah, tiny flat lol",
@@ -40,11 +43,19 @@ class ChatAssistant(PromptedSpeaker):
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
-        text = turn.text or ""
+        heard = turns[-1].text if turns and turns[-1].role != view.role else None
+        text = pruned(turn.text or "", heard, move.labels.get("asks") is not False) if turn.model else turn.text or ""
         parroted(text, turns)
         offered = [f for f in view.facts if f.id in move.fact_ids]
-        if offered and not await carries(text, offered[0].text, services):
-            raise InvalidOutput(f"the message does not offer {offered[0].text!r}: {text!r}", "offer_not_said")
+        for fact in offered:
+            if not await carries(text, fact.text, services):
+                raise InvalidOutput(f"the message does not offer {fact.text!r}: {text!r}", "offer_not_said")
+        item = move.labels.get("item")
+        if item and not set(plain(str(item))) <= set(plain(text)):
+            raise InvalidOutput(f"the message does not name {item!r}: {text!r}", "offer_not_said")
+        question = move.labels.get("question")
+        if question and not await carries(text, str(question), services, share=0.5):
+            raise InvalidOutput(f"asks something other than {question!r}: {text!r}", "intent_not_met")
         bridge = move.labels.get("bridge")
         if bridge and not await carries(text, str(bridge), services, share=0.4):
             raise InvalidOutput(f"the message does not bridge by {bridge!r}: {text!r}", "bridge_not_said")
@@ -53,6 +64,7 @@ class ChatAssistant(PromptedSpeaker):
         if move.labels.get("asks") is False and is_question(text):
             raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
         known: dict[str, Any] = {
+            "text": text,
             "intent_detected": move.intent,
             "facts_disclosed": tuple(f.id for f in offered),
             "facts_volunteered": tuple(f.id for f in offered if f.disclose == "volunteered"),

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from generators.latents.tagger import is_question, since, tag
-from generators.matching import carries
+from generators.matching import carries, told_early
 from generators.noise.typing import CLEAN, TypingStyle, typed
-from generators.speakers.checks import parroted
+from generators.speakers.checks import parroted, pruned
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.chat import Sampling
 from schemas.contracts import Services
 from schemas.dialogue import Move, Turn
 from schemas.errors import InvalidOutput
 from schemas.identity import rng
-from schemas.scenario import View
+from schemas.scenario import Fact, View
 
 _PERSON = re.compile(r"\b(i|im|ive|id|i'\w+|my|me|we|our)\b", re.IGNORECASE)
 
@@ -32,8 +32,12 @@ class ChatUser(PromptedSpeaker):
     )
     demonstrations: tuple[Demonstration, ...] = (
         Demonstration(
-            heard="", note="say hi and ask: do you live near the sea?", message="hey! do you live near the sea?"
+            heard="",
+            note="say hi and ask: do you live near the sea?",
+            message="hey! do you live near the sea?",
+            intent="ask",
         ),
+        Demonstration(heard="", note="i broke my phone again", message="ugh i broke my phone again", intent="share"),
         Demonstration(
             heard="Hi! Do you live near the sea?",
             note="i live in a tiny flat downtown",
@@ -43,6 +47,7 @@ class ChatUser(PromptedSpeaker):
             heard="You could try yoga, by the way.",
             note="i hate yoga; then ask back",
             message="ugh i hate yoga, do you do it?",
+            intent="answer_ask",
         ),
         Demonstration(
             heard="What did you do today?", note="my brother broke the tv", message="well my brother broke the tv lol"
@@ -51,33 +56,63 @@ class ChatUser(PromptedSpeaker):
     sampling: Sampling = Sampling(temperature=0.6, min_p=0.1, max_tokens=30)
     attempts: int = 2
 
+    def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
+        """With a short history, what nobody asked for is worded from the note alone: with a message before it a small
+        model answers that instead.
+        """
+        return () if self.history is not None and move.intent == "share" else super().shown(spoken, move)
+
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
-        text = turn.text or ""
-        asked = bool(turns) and turns[-1].role != view.role and is_question(turns[-1].text or "")
+        asks = move.intent in ASKING
+        heard = turns[-1].text if turns and turns[-1].role != view.role else None
+        text = pruned(turn.text or "", heard, asks) if turn.model else turn.text or ""
         told = [f for f in view.facts if f.id in move.fact_ids]
-        if told and not await carries(text, told[0].text, services):
-            raise InvalidOutput(f"the message does not say {told[0].text!r}: {text!r}", "fact_not_said")
-        if move.intent == "ask" and not is_question(text):
+        await _says(text, told, view, turns, move, services)
+        if asks and not is_question(text):
             raise InvalidOutput(f"asked for a question, got {text!r}", "intent_not_met")
-        if told and _PERSON.search(told[0].text) and not _PERSON.search(text):
-            raise InvalidOutput(f"does not speak of itself: {text!r}", "fact_not_said")
-        if move.intent == "ask" and not await carries(
-            text, str(move.labels.get("question", text)), services, share=0.5
-        ):
-            raise InvalidOutput(f"asks something else: {text!r}", "intent_not_met")
-        parroted(text, turns)
-        if move.intent not in ("ask", "answer_ask", "bye") and is_question(text):
+        if move.verbatim is None and move.intent not in _MAY_ASK and is_question(text):
             raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
+        parroted(text, turns)
         clean = _written_out(text)
         known: dict[str, Any] = {
             "text": _typed(clean, view, turns),
             "labels": {**turn.labels, "clean": clean},
             "intent_detected": tag(text, *since(turns, view.role)).intent,
             "facts_disclosed": tuple(f.id for f in told),
-            "facts_volunteered": () if asked else tuple(f.id for f in told),
+            "facts_volunteered": tuple(f.id for f in told if not _asked_for(f, turns, view)),
             "acts": ("ask",) if is_question(text) else (),
         }
         return turn.model_copy(update=known)
+
+
+ASKING = ("ask", "answer_ask")
+_MAY_ASK = (*ASKING, "request", "bye")
+
+
+def _asked_for(fact: Fact, turns: Sequence[Turn], view: View) -> bool:
+    """A question that no fact was matched to may be about any."""
+    last = turns[-1] if turns and turns[-1].role != view.role else None
+    if last is None:
+        return False
+    return fact.id in last.facts_asked if last.facts_asked else is_question(last.text or "")
+
+
+async def _says(
+    text: str, told: Sequence[Fact], view: View, turns: Sequence[Turn], move: Move, services: Services
+) -> None:
+    """Raises InvalidOutput where the message lacks what it has to say, or tells what it must not."""
+    for fact in told:
+        if not await carries(text, fact.text, services):
+            raise InvalidOutput(f"the message does not say {fact.text!r}: {text!r}", "fact_not_said")
+        if _PERSON.search(fact.text) and not _PERSON.search(text):
+            raise InvalidOutput(f"does not speak of itself: {text!r}", "fact_not_said")
+    wanted = move.labels.get("question") if move.intent == "ask" else move.labels.get("says")
+    if wanted and not await carries(text, str(wanted), services, share=0.5):
+        raise InvalidOutput(f"does not say {wanted!r}: {text!r}", "intent_not_met")
+    out = {i for t in turns for i in t.facts_disclosed}
+    hidden = [f for f in view.facts if f.id not in out and f not in told]
+    if early := await told_early(text, told, hidden, services):
+        raise InvalidOutput(f"the message gives {early.text!r} away: {text!r}", "told_early")
 
 
 def _written_out(text: str) -> str:

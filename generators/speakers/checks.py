@@ -180,3 +180,26 @@ def parroted(text: str, turns: Sequence[Turn]) -> None:
         return
     if coverage(text, last) >= 0.75:
         raise InvalidOutput(f"says back {last!r}: {text!r}", "parroted")
+
+
+_CLAUSE = re.compile(r"[^,.!?;]+[,.!?;]*\s*")
+
+
+def pruned(text: str, heard: str | None, asks: bool) -> str:
+    """The message without what a small model adds to it: a question where none is meant, and what was just heard said
+    back. Clauses end at punctuation; a message of one clause stays as it is.
+    """
+    clauses = _CLAUSE.findall(text)
+    if len(clauses) < 2:
+        return text
+    kept: list[str] = []
+    for clause in clauses:
+        words = content_words(clause)
+        says_back = heard is not None and "?" not in heard and len(words) >= 2 and coverage(heard, clause) >= 0.8
+        if says_back or ("?" in clause and not asks):
+            continue
+        kept.append(clause)
+    if not any(re.search(r"\w", clause) for clause in kept):
+        return text
+    whole = "".join(kept).strip()
+    return whole if len(kept) == len(clauses) else re.sub(r"[,;]$", ".", whole)

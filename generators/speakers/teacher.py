@@ -21,14 +21,30 @@ class Teacher(PromptedSpeaker):
     )
     demonstrations: tuple[Demonstration, ...] = (
         Demonstration(
-            heard="How many boxes are there?", note="tell: There are 6 boxes.", message="Sure, there are 6 boxes."
+            heard="How many boxes are there?",
+            note="tell: There are 6 boxes.",
+            message="Sure, there are 6 boxes.",
+            intent="tell",
+        ),
+        Demonstration(
+            heard="How tall is the door?",
+            note="tell: The door is 2 metres tall.",
+            message="The door is 2 metres tall.",
+            intent="tell",
         ),
         Demonstration(
             heard="6 boxes of 2 kilos weigh 8 kilos.",
             note="say it is not right; hint: Multiply the boxes by the weight of one.",
             message="Not quite. Try multiplying the boxes by the weight of one.",
+            intent="hint",
         ),
-        Demonstration(heard="Ah, 12 kilos.", note="say it is right", message="Yes, that's right!"),
+        Demonstration(
+            heard="So 5 hens lay 15 eggs.",
+            note="say it is not right; hint: Check each step from the start.",
+            message="Hm, not yet. Check each step from the start.",
+            intent="hint",
+        ),
+        Demonstration(heard="Ah, 12 kilos.", note="say it is right", message="Yes, that's right!", intent="confirm"),
     )
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
     attempts: int = 2

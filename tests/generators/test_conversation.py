@@ -155,11 +155,21 @@ async def test_a_learner_whose_model_finds_no_words_ends_the_dialogue_as_a_fault
     )
 
 
+async def test_what_a_small_model_adds_to_its_message_is_cut_off():
+    fact = {"id": "u0", "holder": "user", "slot": "news", "value": "v", "text": "my brother broke the tv"}
+    view = View.model_validate({"role": "user", "brief": "You text.", "facts": [fact]})
+    heard = Turn(role="assistant", text="My sister fixed her old bike.")
+    move = Move(role="user", intent="share", instruction="x", fact_ids=("u0",), fallback="my brother broke the tv")
+    said = "oh my sister fixed her old bike, my brother broke the tv, do you have one?"
+    turn = await ChatUser().speak(view, [heard], move, 1, services(lambda _: said, "user"))
+    assert turn.labels["clean"] == "My brother broke the tv." and "fallback" not in turn.labels
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
         ("it is sunny here today", "fact_not_said"),
-        ("my brother broke the tv, do you have one?", "unwanted_question"),
+        ("my brother broke the tv and do you have one?", "unwanted_question"),
         ("the brother broke the tv", "fact_not_said"),
     ],
 )

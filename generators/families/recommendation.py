@@ -1,0 +1,298 @@
+"""Helping somebody choose (methods §1, §18): a person with constraints that come out only when asked for, hinted at or
+volunteered, and an assistant that may ask, recommend, explain, wait or close. Every assistant turn logs the actions it
+weighed, their probabilities, and how many items were still possible.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from random import Random
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from generators.choice import Action, asking, draw, entropy, recommending
+from generators.domains.recommendation import Case, Domain, Item, RecommendationDomain, load
+from generators.latents.fitted import FittedLatents, Latents, committed
+from generators.latents.session import CELLS, Cell, SessionLatents, draw_session
+from generators.latents.tagger import act_of, is_question
+from generators.ledger import volunteering
+from generators.matching import asked_for, named
+from generators.seeking import Talk, seeker_move
+from generators.speakers.chat_user import TYPING, ChatUser
+from generators.speakers.recommender import Recommender
+from schemas.contracts import Family, Services, Speaker
+from schemas.dialogue import Ending, Move, Turn
+from schemas.identity import rng
+from schemas.scenario import Disclosure, Fact, Scenario, View
+
+
+@cache
+def _fitted() -> FittedLatents:
+    return committed("recommendation_latents")
+
+
+class Recommendation(Family):
+    """Somebody looks for a film, a trip or a present; learner: assistant, partner: user."""
+
+    learner: ClassVar[str] = "assistant"
+    partner: ClassVar[str] = "user"
+    speakers: ClassVar[Mapping[str, Speaker]] = {"assistant": Recommender(), "user": ChatUser()}
+
+    domain: Domain = "films"
+    """What is looked for."""
+    latents: Latents = Field(default_factory=_fitted)
+    """What people are drawn from: the path of a file that `overture fit` wrote. Default: fitted on ReDial."""
+    cells: dict[Cell, float] = Field(default_factory=lambda: dict(CELLS))
+    """How often initiative is needed, needless, unwelcome or hopeless, by weight."""
+    temperature: float = Field(default=0.1, ge=0)
+    """Of the policies' softmax over actions; 0 takes the best."""
+    max_turns: int = 12
+    """Most messages of a dialogue."""
+
+    @model_validator(mode="after")
+    def _has_intents(self) -> Self:
+        if self.latents.intents is None:
+            raise ValueError(f"latents: have no turn intents: {self.latents.intents_missing}; name another file")
+        return self
+
+    def sample(self, rng: Random) -> Scenario:
+        data = load(self.domain)
+        case = rng.choice(data.cases)
+        session = draw_session(rng, self.latents, case.opening, self.cells)
+        wants = _wants(case, data, session, rng)
+        beside = [
+            Fact(
+                id=f"beside/{name}",
+                holder="user",
+                slot=slot.about,
+                value=name,
+                text=rng.choice(slot.answers),
+                required=False,
+            )
+            for name, slot in data.irrelevant.items()
+        ]
+        fits = [item.name for item in data.fitting(case.wants)]
+        known = list(case.seen) if session.cell != "impossible" else fits
+        decided = rng.choice(fits) if session.cell == "useless" else None
+        return Scenario(
+            family=self.name(),
+            domain=data.name,
+            base_case_id=f"{data.name}/{case.id}",
+            seed=0,
+            goal=f"the user finds {data.item} that has all they want",
+            views={
+                "assistant": View(role="assistant", brief=data.recommender),
+                "user": View(
+                    role="user",
+                    brief=data.seeker,
+                    facts=(*wants, *beside),
+                    private={TYPING: session.person.typing().model_dump_json()},
+                ),
+            },
+            session_latents=session.label(),
+            plan={
+                "opening": case.opening,
+                "hints": {slot: hint for slot, hint in case.hinted.items() if session.cell == "needed"},
+                "seen": known,
+                "last_word": rng.random() < self.latents.partner_ends,
+                "decided": decided,
+                "wants": dict(case.wants),
+            },
+            max_turns=self.max_turns,
+        )
+
+    def next(self, scenario: Scenario, turns: Sequence[Turn]) -> Move | Ending:
+        talk = self._talk(scenario, turns)
+        if turns and (over := _over(talk)):
+            return over
+        if not turns or turns[-1].role == "assistant" or talk.goes_on:
+            return seeker_move(talk, self.latents)
+        return self._assistant(talk)
+
+    async def observe(self, scenario: Scenario, turns: Sequence[Turn], turn: Turn, services: Services) -> Turn:
+        """What is left to choose from, before an assistant's turn and after a user's; of a free assistant, what it
+        asked and recommended.
+        """
+        if turn.role == "assistant" and turn.intent_requested == "free":
+            turn = await _read(turn, load(self.domain), services)
+        talk = self._talk(scenario, turns if turn.role == "assistant" else (*turns, turn))
+        left = talk.candidates()
+        return turn.model_copy(
+            update={"labels": {**turn.labels, "candidates": len(left), "entropy": round(entropy(left), 4)}}
+        )
+
+    def outcome(self, scenario: Scenario, turns: Sequence[Turn], ending: Ending) -> dict[str, Any]:
+        talk = self._talk(scenario, turns)
+        asked = [i for t in turns if t.role == "assistant" for i in t.facts_asked]
+        fits = talk.accepted is not None and talk.item(talk.accepted) in talk.targets()
+        needed = {f.slot: len(turns) for f in scenario.views["user"].facts if f.required}
+        done = talk.pushes == 0 and ending.reason == "closed_by_learner" if talk.session.cell == "useless" else fits
+        return {
+            "success": done,
+            "accepted": talk.accepted,
+            "fits": fits,
+            "cell": talk.session.cell,
+            "questions": len(asked),
+            "irrelevant_questions": sum(i.startswith("beside/") for i in asked),
+            "recommended": len(talk.recommended),
+            "assistant_words": sum(len((t.text or "").split()) for t in turns if t.role == "assistant"),
+            "pushes_after_refusal": talk.pushes,
+            "civility_fault": talk.pushes >= 2,
+            "volunteered": volunteering(scenario.views["user"], turns, needed, {}),
+        }
+
+    def _talk(self, scenario: Scenario, turns: Sequence[Turn]) -> Talk:
+        return Talk.of(scenario, turns, load(self.domain))
+
+    def _assistant(self, talk: Talk) -> Move:
+        scenario, n = talk.scenario, len(talk.turns)
+        if scenario.policy == "external":
+            return Move(role="assistant", intent="free")
+        draws = rng(scenario.seed, "action", n)
+        if talk.accepted is not None or talk.said_bye or n >= scenario.max_turns - 1:
+            return Move(role="assistant", intent="close", instruction="react, then say goodbye", labels={"asks": False})
+        if (asked_of := talk.asks_about) is not None:
+            return _explain(talk, asked_of)
+        choice = draw(self._actions(talk, draws), self.temperature, draws)
+        labels = choice.labels
+        if scenario.policy == "privileged":
+            labels = labels | {"clairvoyant": _clairvoyant(talk, choice.action)}
+        return _worded(talk, choice.action, labels)
+
+    def _actions(self, talk: Talk, draws: Random) -> list[Action]:
+        left = talk.candidates()
+        items = recommending(left, draws)
+        waiting = [Action("wait", None, 0.0), Action("close", None, 0.9 if not left else -1.0)]
+        match talk.scenario.policy:
+            case "proactive":
+                if talk.shows("decided"):
+                    return [*(a._replace(score=0.0) for a in items), Action("close", None, 1.0)]
+                if talk.refused_questions or talk.shows("hurry") or len(left) < 2:
+                    return [*items, *waiting]
+                open_slots = [s for s in talk.data.slots if s not in talk.known and s not in talk.asked]
+                beside = [Action("ask", n, 0.1) for n in talk.data.irrelevant if f"beside/{n}" not in talk.asked]
+                time_left = 1 - len(talk.turns) / talk.scenario.max_turns
+                return [*asking(left, open_slots, time_left), *beside, *items, *waiting]
+            case "privileged":
+                if talk.session.cell == "useless":
+                    return [Action("close", None, 1.0)]
+                hidden = [slot for slot in talk.wants if slot not in talk.known and slot not in talk.asked]
+                targets = [Action("recommend", item.name, 1.0) for item in talk.targets()]
+                return [*(Action("ask", slot, 0.8) for slot in hidden), *targets, *waiting]
+            case _:
+                return [*(a._replace(score=1.0) for a in items), *waiting]
+
+
+def _wants(case: Case, data: RecommendationDomain, session: SessionLatents, rng: Random) -> list[Fact]:
+    facts: list[Fact] = []
+    for slot, value in case.wants.items():
+        how: Disclosure = "asked"
+        if session.cell in ("given", "useless") or slot == case.first:
+            how = "volunteered"
+        elif session.cell == "hurry" and slot != case.hidden:
+            how = "volunteered"  # who has no time says at once what matters
+        elif slot in case.hinted:
+            how = "hinted"
+        elif slot != case.hidden and session.expertise == "expert":
+            how = "volunteered"
+        facts.append(
+            Fact(
+                id=slot,
+                holder="user",
+                slot=data.slots[slot].about,
+                value=value,
+                text=rng.choice(data.slots[slot].values[value]),
+                disclose=how,
+            )
+        )
+    return facts
+
+
+def _over(talk: Talk) -> Ending | None:
+    last = talk.turns[-1]
+    if last.role == "user" and last.intent_requested == "bye" and talk.accepted is None:
+        return Ending(reason="gave_up", by="user")
+    if last.role == "assistant" and "close" in (last.intent_requested, last.intent_detected):
+        return Ending(reason="goal_reached" if talk.accepted is not None else "closed_by_learner", by="assistant")
+    if talk.accepted is not None and last.role == "user" and talk.last_word:
+        return Ending(reason="goal_reached", by="user")
+    return Ending(reason="max_turns") if len(talk.turns) >= talk.scenario.max_turns else None
+
+
+async def _read(turn: Turn, data: RecommendationDomain, services: Services) -> Turn:
+    """What somebody who plays freely asked for and recommended. More than two names are no recommendation."""
+    text = turn.text or ""
+    names = named(text, [item.name for item in data.items])
+    slots = {slot: s.ask for slot, s in data.slots.items()} | {f"beside/{n}": s.ask for n, s in data.irrelevant.items()}
+    asked = await asked_for(text, slots, services)
+    labels = turn.labels | ({"item": names[0]} if 0 < len(names) <= 2 else {})
+    leaves = not asked and not names and act_of([text]) == "close"
+    return turn.model_copy(
+        update={
+            "labels": labels,
+            "facts_asked": asked,
+            "acts": ("ask",) if is_question(text) else (),
+            "intent_detected": "close" if leaves else "recommend" if names else "ask" if asked else "wait",
+        }
+    )
+
+
+def _clairvoyant(talk: Talk, action: Action) -> bool:
+    """Whether an action follows from the hidden side alone: an item that what is known does not single out, a question
+    about something never hinted at.
+    """
+    if action.kind == "recommend":
+        return len(talk.candidates()) > 1
+    return action.kind == "ask" and action.arg not in talk.hinted
+
+
+def _explain(talk: Talk, slot: str) -> Move:
+    item = talk.item(talk.recommended[-1])
+    said = f"it is {talk.data.slots[slot].item[item.has[slot]]}"
+    return Move(
+        role="assistant", intent="explain", instruction=f"say: {said}", labels={"asks": False, "explains": slot}
+    )
+
+
+def _worded(talk: Talk, action: Action, labels: dict[str, Any]) -> Move:
+    match action.kind:
+        case "ask":
+            slot = str(action.arg)
+            relevant = slot in talk.data.slots
+            question = (talk.data.slots if relevant else talk.data.irrelevant)[slot].ask
+            about = slot if relevant else f"beside/{slot}"
+            return Move(
+                role="assistant",
+                intent="ask",
+                instruction=f"react, then ask: {question}?",
+                labels=labels | {"asks": True, "about": [about], "question": question},
+            )
+        case "recommend":
+            item = talk.item(str(action.arg))
+            return Move(
+                role="assistant",
+                intent="recommend",
+                instruction=f"react, then recommend: {item.name}{_reason(talk, item)}",
+                labels=labels | {"item": item.name},
+            )
+        case "close":
+            return Move(
+                role="assistant",
+                intent="close",
+                instruction="say nothing fits, then say goodbye"
+                if not talk.candidates()
+                else "react, then say goodbye",
+                labels=labels | {"asks": False},
+            )
+        case _:
+            return Move(
+                role="assistant",
+                intent="wait",
+                instruction="short, friendly reaction",
+                labels=labels | {"asks": False},
+            )
+
+
+def _reason(talk: Talk, item: Item) -> str:
+    known = [talk.data.slots[slot].item[value] for slot, value in talk.known.items() if item.has[slot] == value]
+    return f", it is {' and '.join(known[-2:])}" if known else ""

@@ -1,0 +1,305 @@
+"""The program of somebody who looks for something: what they say next follows from scenario and turns alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from generators.choice import fitting
+from generators.domains.recommendation import Item, RecommendationDomain
+from generators.domains.small_talk import REACTIONS, new
+from generators.latents.fitted import FittedLatents
+from generators.latents.intents import START
+from generators.latents.session import SessionLatents
+from generators.latents.tagger import act_of
+from generators.ledger import due, unasked
+from schemas.dialogue import Move, Turn
+from schemas.identity import rng
+from schemas.scenario import Fact, Scenario
+
+_ANYTHING = (
+    "doesnt matter to me",
+    "no preference really",
+    "i dont care about that",
+    "whatever, im open",
+    "thats all the same to me",
+    "not important",
+)
+_NO = (
+    "nah not that one",
+    "hmm no",
+    "not really",
+    "thats not it",
+    "no i dont think so",
+    "eh, anything else",
+)
+_NO_QUESTIONS = (
+    "can you just name one please",
+    "no questions please, just tell me one",
+    "id rather not say, just pick something",
+    "please just suggest something",
+)
+_GOES = (
+    "ok ill look myself, bye",
+    "never mind, i have to go, bye",
+    "ill leave it for today, thanks anyway, bye",
+    "forget it, ill find something, bye",
+)
+_HURRY = ("im in a hurry", "i only have a minute", "it has to be quick, i have to leave soon")
+_DECIDED = ("nah im good with that", "thanks but i already have mine", "no need, im set")
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What a conversation about a choice has come to: a fold over scenario and turns."""
+
+    scenario: Scenario
+    turns: Sequence[Turn]
+    data: RecommendationDomain
+    session: SessionLatents
+
+    @classmethod
+    def of(cls, scenario: Scenario, turns: Sequence[Turn], data: RecommendationDomain) -> Self:
+        return cls(scenario, turns, data, SessionLatents.model_validate(scenario.session_latents))
+
+    @cached_property
+    def mine(self) -> list[Turn]:
+        return [t for t in self.turns if t.role == "user"]
+
+    @cached_property
+    def theirs(self) -> list[Turn]:
+        return [t for t in self.turns if t.role == "assistant"]
+
+    @property
+    def wants(self) -> dict[str, str]:
+        return self.scenario.plan["wants"]
+
+    @cached_property
+    def facts(self) -> dict[str, Fact]:
+        return {fact.id: fact for fact in self.scenario.views["user"].facts}
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """Slot -> value, of what the user has told."""
+        told = [i for t in self.mine for i in t.facts_disclosed]
+        return {i: self.facts[i].value for i in told if i in self.wants}
+
+    @cached_property
+    def hinted(self) -> set[str]:
+        return {i for t in self.mine for i in t.labels.get("facts_hinted", ())} | set(self.known)
+
+    @cached_property
+    def asked(self) -> set[str]:
+        return {i for t in self.theirs for i in t.facts_asked}
+
+    @cached_property
+    def recommended(self) -> list[str]:
+        return [str(t.labels["item"]) for t in self.theirs if t.labels.get("item")]
+
+    @cached_property
+    def judged(self) -> list[Turn]:
+        return [t for t in self.mine if "verdict" in t.labels]
+
+    @property
+    def accepted(self) -> str | None:
+        return next((str(t.labels["verdict"]) for t in self.judged if t.intent_requested == "accept"), None)
+
+    @property
+    def pending(self) -> str | None:
+        """What was recommended and not yet judged."""
+        return self.recommended[-1] if len(self.recommended) > len(self.judged) else None
+
+    @property
+    def asks_about(self) -> str | None:
+        """The slot the user has just asked about, of what was recommended."""
+        last = self.turns[-1] if self.turns else None
+        return last.labels.get("slot") if last is not None and last.role == "user" and self.recommended else None
+
+    @cached_property
+    def refused_at(self) -> int | None:
+        return next((n for n, t in enumerate(self.turns) if t.labels.get("refuses")), None)
+
+    @property
+    def refused_questions(self) -> bool:
+        return self.refused_at is not None and self.session.cell != "useless"
+
+    def shows(self, label: str) -> bool:
+        """Whether the user has let it be seen: in a hurry, decided, refusing questions."""
+        return any(t.labels.get(label) for t in self.mine)
+
+    @property
+    def pushes(self) -> int:
+        """Questions after they were refused; of somebody who has decided, recommendations, too."""
+        if self.refused_at is None:
+            return 0
+        later = [t for t in self.turns[self.refused_at :] if t.role == "assistant"]
+        return sum(bool(t.facts_asked) or (not self.refused_questions and "item" in t.labels) for t in later)
+
+    @property
+    def said_bye(self) -> bool:
+        return bool(self.mine) and self.mine[-1].intent_requested == "bye"
+
+    @property
+    def last_word(self) -> bool:
+        return bool(self.scenario.plan.get("last_word"))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the user sends another message before the other side speaks."""
+        return bool(self.turns) and self.turns[-1].role == "user" and bool(self.turns[-1].labels.get("goes_on"))
+
+    @cached_property
+    def patience(self) -> int:
+        """What is left: messages that bring nothing cost one, questions too many or beside the point, too."""
+        spent = 0
+        for turn in self.theirs:
+            asked = turn.facts_asked
+            spent += max(0, len(asked) - self.session.tells) + sum(i.startswith("beside/") for i in asked)
+            spent += int(self.session.cell == "hurry" and bool(asked))
+            spent += int(
+                not asked and not turn.labels.get("item") and turn.intent_requested not in ("explain", "close")
+            )
+        spent += sum(t.intent_requested == "decline" for t in self.judged)
+        return self.session.patience + 1 - spent
+
+    def item(self, name: str) -> Item:
+        return next(item for item in self.data.items if item.name == name)
+
+    def targets(self) -> list[Item]:
+        return fitting(self.data.items, self.wants, set(self.scenario.plan["seen"]))
+
+    def candidates(self) -> list[Item]:
+        """What still fits, as far as anybody can know from what was said."""
+        return fitting(self.data.items, self.known, {str(t.labels["verdict"]) for t in self.judged})
+
+
+def seeker_move(talk: Talk, latents: FittedLatents) -> Move:
+    if not talk.mine:
+        return _opening(talk)
+    if talk.goes_on:
+        return _more(talk)
+    if talk.turns[-1].intent_requested == "close":
+        return Move(role="user", intent="bye", instruction="say bye in a few words", fallback="ok bye")
+    if talk.patience <= 0:
+        return _say(talk, "bye", _GOES)
+    asked = talk.turns[-1].facts_asked
+    if asked:
+        return _answer(talk, asked)
+    if talk.pending is not None:
+        return _verdict(talk, talk.item(talk.pending), latents)
+    return _unasked(talk, latents)
+
+
+def _opening(talk: Talk) -> Move:
+    draws = rng(talk.scenario.seed, "opening")
+    opening = str(talk.scenario.plan["opening"])
+    free = [f for f in talk.facts.values() if f.required and f.disclose == "volunteered"]
+    labels: dict[str, Any] = {"says": opening}
+    match talk.session.cell:
+        case "useless":
+            decided = f"ill take {talk.scenario.plan['decided']}"
+            return _words("share", f"{opening}, i think {decided}", {"says": decided, "decided": True})
+        case "hurry":
+            words = f"{opening}, {draws.choice(_HURRY)}"
+            return _words("request", words, labels | {"hurry": True, "goes_on": bool(free)})
+        case _:  # one statement at a time: what they want follows in a message of its own
+            return _words("request", opening, labels | {"goes_on": bool(free)})
+
+
+def _more(talk: Talk) -> Move:
+    """The rest of an opening: what they tell without being asked, as much as they tell at once."""
+    left = [f for f in talk.facts.values() if f.required and f.disclose == "volunteered" and f.id not in talk.known]
+    everything = talk.session.cell in ("given", "hurry")
+    most = talk.session.tells if everything else 1
+    told, rest = left[:most], left[most:]
+    return _tell("share", "", told, {"goes_on": everything and bool(rest)})
+
+
+def _answer(talk: Talk, asked: Sequence[str]) -> Move:
+    if talk.session.cell == "refuses":
+        if talk.refused_at is not None:
+            return _say(talk, "bye", _GOES)
+        return _say(talk, "decline", _NO_QUESTIONS, {"refuses": True})
+    if talk.session.cell == "useless":
+        return _say(talk, "decline", _DECIDED, {"refuses": True})
+    now = due(talk.scenario.views["user"], talk.turns, talk.session, asked)
+    if now.tell:
+        return _tell("answer", "", now.tell, {"withheld": [f.id for f in now.withheld]})
+    return _say(talk, "answer", _ANYTHING)
+
+
+def _verdict(talk: Talk, item: Item, latents: FittedLatents) -> Move:
+    draws = rng(talk.scenario.seed, "verdict", len(talk.turns))
+    labels: dict[str, Any] = {"verdict": item.name}
+    if talk.session.cell == "useless":
+        return _say(talk, "decline", _DECIDED, labels | {"refuses": True})
+    missing = [slot for slot, value in talk.wants.items() if item.has[slot] != value]
+    if _asks_first(talk, item, missing, latents):
+        slot = draws.choice([*missing, *(s for s in talk.wants if s not in missing)])
+        about = talk.data.slots[slot].about
+        return Move(
+            role="user",
+            intent="ask",
+            instruction=f"ask: what about {about}?",
+            fallback=f"and {about}?",
+            labels={"slot": slot, "question": about, "facts_hinted": [slot]},
+        )
+    if item.name in talk.scenario.plan["seen"]:
+        return _say(talk, "decline", talk.data.known, labels | {"known": True})
+    gives_in = len(missing) == 1 and missing[0] not in talk.known and draws.random() < talk.session.influence
+    if talk.session.cell != "impossible" and (not missing or gives_in):
+        return _say(talk, "accept", talk.data.accepts, labels | {"fits": not missing})
+    reasons = [talk.facts[slot] for slot in missing if talk.facts[slot].disclose != "never"]
+    untold = [f for f in reasons if f.id not in talk.known]
+    if untold and talk.session.cell != "refuses" and draws.random() < talk.session.cooperativeness:
+        return _tell("decline", "no, ", (draws.choice(untold),), labels)
+    return _say(talk, "decline", _NO, labels)
+
+
+def _asks_first(talk: Talk, item: Item, missing: Sequence[str], latents: FittedLatents) -> bool:
+    """Whether they ask about it before they judge: as often as real people answer an offer by a question."""
+    last = talk.turns[-1]
+    if last.intent_requested == "explain" or not missing or latents.intents is None:
+        return False
+    previous = (talk.mine[-1].intent_requested or START) if talk.mine else START
+    shares = latents.intents.probabilities(previous, "offer", len(talk.mine))
+    among = shares["ask"] + shares["accept"] + shares["decline"] + shares["react"]
+    return rng(talk.scenario.seed, "asks_first", item.name).random() < shares["ask"] / among
+
+
+def _unasked(talk: Talk, latents: FittedLatents) -> Move:
+    draws = rng(talk.scenario.seed, "unasked", len(talk.turns))
+    previous = (talk.mine[-1].intent_requested or START) if talk.mine else START
+    assert latents.intents is not None
+    act = act_of([talk.turns[-1].text or ""])
+    drawn = latents.intents.probabilities(previous, act, len(talk.mine))
+    shares = draws.random() < (drawn["share"] + drawn["answer"] + drawn["request"])
+    free = unasked(talk.scenario.views["user"], talk.turns, talk.session, shares, draws)
+    if free.tell:
+        return _tell("share", "", free.tell, {})
+    if free.hint is not None and free.hint.id in talk.scenario.plan["hints"]:
+        hint = str(talk.scenario.plan["hints"][free.hint.id])
+        return _words("share", hint, {"says": hint, "facts_hinted": [free.hint.id]})
+    return _say(talk, "react", REACTIONS)
+
+
+def _tell(intent: str, lead: str, facts: Sequence[Fact], labels: Mapping[str, Any]) -> Move:
+    words = ", ".join(fact.text for fact in facts)
+    return Move(
+        role="user",
+        intent=intent,
+        instruction=f"{lead}{words}",
+        fallback=f"{lead}{words}",
+        fact_ids=tuple(fact.id for fact in facts),
+        labels=dict(labels),
+    )
+
+
+def _words(intent: str, words: str, labels: Mapping[str, Any]) -> Move:
+    return Move(role="user", intent=intent, instruction=words, fallback=words, labels=dict(labels))
+
+
+def _say(talk: Talk, intent: str, phrases: Sequence[str], labels: Mapping[str, Any] | None = None) -> Move:
+    """A phrase too short to be worded by a model: drawn, and said as this person types."""
+    draws = rng(talk.scenario.seed, "phrase", len(talk.turns))
+    return Move(role="user", intent=intent, verbatim=new(phrases, talk.turns, draws), labels=dict(labels or {}))

@@ -1,0 +1,7 @@
+"""What every test process needs."""
+
+import signal
+
+# A shell starts background jobs with Ctrl-C ignored, and their children would inherit that: tests that send it would
+# wait for ever. A handled signal is back at its default in children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
