@@ -13,6 +13,7 @@ from schemas.judgement import KEEP, Verdict
 def prompt_leak(dialogue: Dialogue, role: str, turn: int, messages: Sequence[Message]) -> Verdict:
     """`messages`: the rendered request that asked `role` for turn number `turn`."""
     views = dialogue.scenario.views
+    role = role if role in views else dialogue.learner  # the model of the policy `external` sits in the learner's seat
     before = dialogue.turns[:turn]
     out = {fact_id for t in before for fact_id in (*t.facts_disclosed, *t.facts_volunteered)}
     secrets: dict[str, str] = {}

@@ -8,16 +8,20 @@ measure them). Between equals these phrases mean nothing: a third of real small 
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import orjson
 
-from schemas.contracts import Filter
-from schemas.dialogue import Dialogue
-from schemas.judgement import KEEP, Verdict
+from schemas.contracts import Detector
+from schemas.dialogue import Dialogue, Turn
+from schemas.judgement import Fault
 
 HELPED = frozenset({"user", "student", "customer", "patient", "seeker", "client"})
 """Roles that a counterpart helps."""
+SERVING = frozenset({"assistant", "teacher", "tutor", "doctor", "agent", "system"})
+"""Roles whose set phrases those of an assistant are."""
 
 _NAME = re.compile(
     r"^\W*(user|assistant|system|human|ai|bot|student|teacher|tutor|doctor|patient|customer|agent)\W{0,2}:\s", re.I
@@ -34,10 +38,21 @@ _OFFER = re.compile(
     r"|i('d| would) be (happy|glad) to (help|assist) you|feel free to ask( me)?\b)",
     re.I,
 )
+_SERVES = re.compile(
+    r"\b(thank you for (sharing (that|this|your)|reaching out|your patience)|i understand your (concern|frustration)"
+    r"|let me know if you (need (any|help|more|further)\w*|have any (other |more |further )?questions)"
+    r"|feel free to (ask|reach|let me)|i'm here to (help|assist)|(can|may) (i|also) (help|assist) you with"
+    r"|assist you with|(please )?don't hesitate to|i hope this helps|that's a great question"
+    r"|it's important to (note|remember)|here are (some|a few) (tips|ways|options|suggestions)"
+    r"|i apologi[sz]e for (any|the) (confusion|inconvenience))\b",
+    re.I,
+)
 
 
-class RoleConfusion(Filter):
-    """Drops dialogues in which a role speaks as another."""
+class RoleConfusion(Detector):
+    """Finds roles that speak as another: `role_flip` on both sides, `assistant_speak` of a person."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("role_flip", "assistant_speak")
 
     swap_margin: int | None = None
     """By how many more set phrases must stand on the wrong sides than on the right ones for roles to count as swapped.
@@ -45,16 +60,16 @@ class RoleConfusion(Filter):
     3 for services, lessons and consultations; None between equals.
     """
 
-    def judge(self, dialogue: Dialogue) -> Verdict:
+    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
         for i, turn in enumerate(dialogue.turns):
-            reason = _confusion(turn.role, turn.text) if turn.kind == "utterance" and turn.text else None
-            if reason:
-                return Verdict(keep=False, reason=reason, detail=f"turn {i} ({turn.role}): {(turn.text or '')[:80]}")
+            found = _confusion(turn, dialogue) if turn.kind == "utterance" and turn.text else None
+            if found:
+                yield Fault(turn=i, kind=found[0], detail=f"{found[1]} ({turn.role}): {(turn.text or '')[:80]}")
         if self.swap_margin is not None and {dialogue.learner, dialogue.partner} & HELPED:
             margin = swapped_by(dialogue)
             if margin >= self.swap_margin:
-                return Verdict(keep=False, reason="roles_swapped", detail=f"by {margin} phrases")
-        return KEEP
+                last = len(dialogue.turns) - 1
+                yield Fault(turn=last, kind="role_flip", detail=f"roles_swapped by {margin} phrases")
 
 
 def swapped_by(dialogue: Dialogue) -> int:
@@ -68,13 +83,17 @@ def swapped_by(dialogue: Dialogue) -> int:
     return margin
 
 
-def _confusion(role: str, text: str) -> str | None:
+def _confusion(turn: Turn, dialogue: Dialogue) -> tuple[str, str] | None:
+    """Kind of fault and what shows it."""
+    role, text = turn.role, turn.text or ""
     if _NAME.match(text):
-        return "speaker_name_in_text"
+        return "role_flip", "speaker_name_in_text"
     if role != "assistant" and _MODEL.search(text):
-        return "speaks_as_a_model"
+        return "assistant_speak", "speaks_as_a_model"
     if role in HELPED and _OFFER.search(text):
-        return "helped_side_offers_help"
+        return "role_flip", "helped_side_offers_help"
+    if role == dialogue.partner and role not in SERVING and _SERVES.search(text):
+        return "assistant_speak", "serves"
     return None
 
 

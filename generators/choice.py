@@ -14,6 +14,10 @@ from generators.domains.recommendation import Item
 
 MOST_ITEMS = 10
 """Recommendations that are weighed at a time."""
+_LATER = 0.95
+"""What success is worth one question later."""
+_NOT_TAKEN = 0.85
+"""How often a wrong recommendation is turned down; who takes it is lost."""
 Kind = Literal["ask", "recommend", "explain", "wait", "close"]
 
 
@@ -69,15 +73,45 @@ def fitting(items: Sequence[Item], known: Mapping[str, str], out: frozenset[str]
     return [i for i in items if i.name not in out and all(i.has[slot] == value for slot, value in known.items())]
 
 
-def asking(items: Sequence[Item], slots: Sequence[str], time_left: float) -> list[Action]:
-    """A question about each open slot: the entropy of its values among the items as a share of all there is, worth
-    less the less time is left to use the answer (`time_left`, share of the messages).
-    """
-    whole = entropy(items)
-    return [Action("ask", slot, 2 * time_left * entropy(items, slot) / whole if whole else 0.0) for slot in slots]
+class Outlook(NamedTuple):
+    """What a chooser can tell of its chances from what was said."""
+
+    items: Sequence[Item]
+    """Still possible."""
+    matters: Mapping[str, float]
+    """Slot that may be asked for -> how likely it matters to the person."""
+    messages: int
+    """Left."""
+    patience: int
+    """How many of them may bring the person nothing: refused items, questions about what does not matter."""
+
+    def chance(self) -> float:
+        """That one of the items is right: a slot that matters rules out all but 2 ** -entropy of them."""
+        bits = sum(share * entropy(self.items, slot) for slot, share in self.matters.items())
+        return max(1 / len(self.items), 2**-bits)
+
+    def asked(self, slot: str) -> float:
+        """The chance to succeed after a question: what is not known of this slot is known then; where it does not
+        matter, patience is spent.
+        """
+        share, rest = self.matters[slot], self.messages - 1
+        chance = min(1.0, self.chance() * 2 ** (share * entropy(self.items, slot)))
+        fruitful = _within(chance, min(rest, self.patience))
+        return share * fruitful + (1 - share) * _within(chance, min(rest, self.patience - 1))
 
 
-def recommending(items: Sequence[Item], rng: Random) -> list[Action]:
-    """Up to `MOST_ITEMS` of them, in drawn order; worth more the fewer there are."""
-    shown = rng.sample(list(items), min(len(items), MOST_ITEMS))
-    return [Action("recommend", item.name, len(items) ** -0.5) for item in shown]
+def asking(outlook: Outlook) -> list[Action]:
+    """A question about each open slot."""
+    return [Action("ask", slot, _LATER * outlook.asked(slot)) for slot in outlook.matters] if outlook.items else []
+
+
+def recommending(outlook: Outlook, rng: Random) -> list[Action]:
+    """Up to `MOST_ITEMS` of them, in drawn order: the chance of being right now or later."""
+    shown = rng.sample(list(outlook.items), min(len(outlook.items), MOST_ITEMS))
+    score = _within(outlook.chance(), min(outlook.messages, outlook.patience)) if shown else 0.0
+    return [Action("recommend", item.name, score) for item in shown]
+
+
+def _within(chance: float, tries: int) -> float:
+    """To be right with one of some recommendations."""
+    return sum(chance * (_NOT_TAKEN * (1 - chance)) ** n for n in range(tries))

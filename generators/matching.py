@@ -1,31 +1,82 @@
 """Whether words carry a content, and which fact a question is about: shared content words first, embeddings where
-these are silent.
+these are silent. What the domain files say in many ways is compared with all of them, less what else could be meant.
+
+Thresholds: half of `tests/generators/disclosure_cases.yaml`, by `benchmarks/disclosure.py`, which reports on the other.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from generators.latents.tagger import is_question
+from generators.meanings import Meaning, items_near, meaning, ways_to_ask
 from generators.speakers.checks import content_words, coverage, plain
 from schemas.contracts import Services
 from schemas.scenario import Fact
 
+if TYPE_CHECKING:
+    import numpy as np
+
 SAME_CONTENT = 0.65
 """Cosine similarity from which a message is taken to carry a content in other words."""
+SAME_MEANING = 0.4
+"""The same of a content that a domain says in many ways: similarity to all of them, plus how far that is above the
+nearest other value or concern.
+"""
 GIVEN_AWAY = 0.75
-"""The same, from which a message gives away a fact it should not tell."""
+"""Like SAME_CONTENT, from which a message gives away a fact it should not tell."""
+MEANING_GIVEN_AWAY = 0.4
+"""Like SAME_MEANING, for the same."""
 SAME_QUESTION = 0.55
 """The same for two questions."""
+SAME_ASKED = 0.35
+"""The same for a question that a domain asks, whose slot and answers are looked at, too."""
 SAME_SLOT = 0.5
 """The same for a question and the public words of a fact's slot, which are shorter."""
+
+_OWN_WORDS = 0.6
+"""Share of a clause's words in something harmless from which it is that."""
+_ENDS = re.compile(r"[,.!?;:\n]+|\s+(?:and|but|so|because|or)\s+", re.IGNORECASE)
+
+
+class Limits(NamedTuple):
+    meaning: float
+    """Of contents that the domains say in many ways."""
+    alone: float
+    """Of others."""
+
+
+def clauses(text: str) -> list[str]:
+    """The text, and its parts of three words or more."""
+    parts = (part.strip() for part in _ENDS.split(text))
+    return list(dict.fromkeys([text, *(part for part in parts if len(part.split()) >= 3)]))
+
+
+async def above(pieces: Sequence[str], contents: Sequence[str], limits: Limits, services: Services) -> "np.ndarray":
+    """float [pieces, contents]: how far each piece is above the limit from which it says that content."""
+    import numpy as np  # 12 MB that a worker needs only where something is embedded
+
+    meant = [(words, meaning(words)) for words in contents]
+    texts = [t for words, m in meant for t in ((words,) if m is None else (m.own, *m.others))]
+    place = {t: n for n, t in enumerate(dict.fromkeys(texts))}
+    vectors = await services.embed.embed([*pieces, *place])
+    similar = vectors[: len(pieces)] @ vectors[len(pieces) :].T
+    found: list[np.ndarray] = []
+    for words, m in meant:
+        if m is None:
+            found.append(similar[:, place[words]] - limits.alone)
+        else:
+            nearest = similar[:, [place[t] for t in m.others]].max(axis=1)
+            found.append(2 * similar[:, place[m.own]] - nearest - limits.meaning)
+    return np.stack(found, axis=1)
 
 
 async def carries(text: str, content: str, services: Services, share: float = 0.6) -> bool:
     """Whether a message says a given content: at least `share` of its words, or the same in others."""
     if coverage(text, content) >= share:
         return True
-    vectors = await services.embed.embed([text, content])
-    return float(vectors[0] @ vectors[1]) >= SAME_CONTENT
+    said = await above(clauses(text), [content], Limits(SAME_MEANING, SAME_CONTENT), services)
+    return bool(said.max() >= 0)
 
 
 async def told_early(text: str, said: Sequence[Fact], hidden: Sequence[Fact], services: Services) -> Fact | None:
@@ -39,10 +90,32 @@ async def told_early(text: str, said: Sequence[Fact], hidden: Sequence[Fact], se
             return fact
     if not hidden or len(bare) < 2:
         return None
-    vectors = await services.embed.embed([text, *[fact.text for fact in (*hidden, *said)]])
-    similar = vectors[1:] @ vectors[0]
-    place = int(similar.argmax())
-    return hidden[place] if place < len(hidden) and similar[place] >= GIVEN_AWAY else None
+    pieces = list(dict.fromkeys([*clauses(text), *clauses(_beyond(text, said))]))
+    contents = [fact.text for fact in (*hidden, *said)]
+    found = await above(pieces, contents, Limits(MEANING_GIVEN_AWAY, GIVEN_AWAY), services)
+    most, early = 0.0, None
+    for piece, row in zip(pieces, found.tolist(), strict=True):
+        least = max([most, *row[len(hidden) :]])
+        for fact, over in zip(hidden, row, strict=False):
+            if over >= least and not _excused(piece, meaning(fact.text)):
+                least, most, early = over, over, fact
+    return early
+
+
+def _beyond(text: str, said: Sequence[Fact]) -> str:
+    """The text without the clauses that say what may be told."""
+    parts = [part.strip() for part in _ENDS.split(text)]
+    rest = [part for part in parts if not any(coverage(fact.text, part) >= _OWN_WORDS for fact in said)]
+    return ", ".join(rest) if 0 < len(rest) < len(parts) else text
+
+
+def _excused(piece: str, meant: Meaning | None) -> bool:
+    """Whether a clause is nearly something that people say there and that gives nothing away."""
+    words = content_words(piece)
+    if meant is None:
+        return False
+    among = (*meant.harmless, *(meant.asking if is_question(piece) else ()))
+    return not words or any(len(words & other) >= _OWN_WORDS * len(words) for other in among)
 
 
 def named(text: str, names: Sequence[str]) -> list[str]:
@@ -58,19 +131,28 @@ def named(text: str, names: Sequence[str]) -> list[str]:
 
 
 async def asked_for(text: str, questions: Mapping[str, str], services: Services) -> tuple[str, ...]:
-    """Which of some questions (id -> its words) a message asks, in its order; each sentence at most one."""
-    asked = [s for s in re.findall(r"[^.!?\n]+[.!?\n]*", text) if is_question(s)]
+    """Which of some questions (id -> its words) a message asks, in its order; each sentence at most one. A sentence
+    that names something to recommend asks about nothing.
+    """
+    items = {name for words in questions.values() for name in items_near(words)}
+    asked = [s for s in re.findall(r"[^.!?\n]+[.!?\n]*", text) if is_question(s) and not named(s, sorted(items))]
     if not asked:
         return ()
-    ids = list(questions)
-    vectors = await services.embed.embed([*asked, *questions.values()])
+    ways = {i: ways_to_ask(words) for i, words in questions.items()}
+    texts = [way for some in ways.values() for way in some]
+    vectors = await services.embed.embed([*asked, *texts])
+    similar = vectors[: len(asked)] @ vectors[len(asked) :].T
     found: list[str] = []
-    for n, sentence in enumerate(asked):
-        similar = vectors[len(asked) :] @ vectors[n]
-        score = [max(float(s), coverage(sentence, questions[i])) for s, i in zip(similar, ids, strict=True)]
-        best = max(range(len(ids)), key=score.__getitem__)
-        if score[best] >= SAME_QUESTION:
-            found.append(ids[best])
+    for sentence, row in zip(asked, similar, strict=True):
+        at, best = 0, (0.0, "")
+        for i, some in ways.items():
+            near = float(row[at : at + len(some)].max())
+            at += len(some)
+            same = SAME_ASKED if len(some) > 1 else SAME_QUESTION
+            shared = coverage(sentence, questions[i]) - SAME_QUESTION
+            best = max(best, (max(near - same, shared), i), key=lambda pair: pair[0])
+        if best[1]:
+            found.append(best[1])
     return tuple(dict.fromkeys(found))
 
 

@@ -1,5 +1,6 @@
 """The program of somebody who looks for something: what they say next follows from scenario and turns alone."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from generators.latents.intents import START
 from generators.latents.session import SessionLatents
 from generators.latents.tagger import act_of
 from generators.ledger import due, unasked
+from generators.matching import named
+from generators.speakers.checks import coverage
 from schemas.dialogue import Move, Turn
 from schemas.identity import rng
 from schemas.scenario import Fact, Scenario
@@ -46,6 +49,8 @@ _GOES = (
     "forget it, ill find something, bye",
 )
 _HURRY = ("im in a hurry", "i only have a minute", "it has to be quick, i have to leave soon")
+_GIVES_AWAY = 0.7
+"""Share of a fact's words in a question that would tell it."""
 _DECIDED = ("nah im good with that", "thanks but i already have mine", "no need, im set")
 
 
@@ -106,8 +111,13 @@ class Talk:
 
     @property
     def pending(self) -> str | None:
-        """What was recommended and not yet judged."""
-        return self.recommended[-1] if len(self.recommended) > len(self.judged) else None
+        """What was recommended last, where it was not judged since."""
+        for turn in reversed(self.turns):
+            if "verdict" in turn.labels:
+                return None
+            if turn.role == "assistant" and turn.labels.get("item"):
+                return str(turn.labels["item"])
+        return None
 
     @property
     def asks_about(self) -> str | None:
@@ -150,15 +160,18 @@ class Talk:
 
     @cached_property
     def patience(self) -> int:
-        """What is left: messages that bring nothing cost one, questions too many or beside the point, too."""
-        spent = 0
-        for turn in self.theirs:
+        """What is left: messages that bring nothing cost one, and so do refused items, questions too many at once, and
+        each question about what does not matter to them.
+        """
+        spent, heard = 0, False
+        for turn in self.turns:
+            if turn.role == "user":
+                heard = "slot" in turn.labels  # asked something: whatever comes next is taken as the answer
+                continue
             asked = turn.facts_asked
-            spent += max(0, len(asked) - self.session.tells) + sum(i.startswith("beside/") for i in asked)
+            spent += max(0, len(asked) - self.session.tells) + sum(i not in self.wants for i in asked)
             spent += int(self.session.cell == "hurry" and bool(asked))
-            spent += int(
-                not asked and not turn.labels.get("item") and turn.intent_requested not in ("explain", "close")
-            )
+            spent += int(not asked and not turn.labels.get("item") and not heard and turn.intent_requested != "close")
         spent += sum(t.intent_requested == "decline" for t in self.judged)
         return self.session.patience + 1 - spent
 
@@ -178,13 +191,13 @@ def seeker_move(talk: Talk, latents: FittedLatents) -> Move:
         return _opening(talk)
     if talk.goes_on:
         return _more(talk)
-    if talk.turns[-1].intent_requested == "close":
-        return Move(role="user", intent="bye", instruction="say bye in a few words", fallback="ok bye")
     if talk.patience <= 0:
         return _say(talk, "bye", _GOES)
     asked = talk.turns[-1].facts_asked
-    if asked:
-        return _answer(talk, asked)
+    judges = talk.turns[-1].labels.get("item") and rng(talk.scenario.seed, "either", len(talk.turns)).random() < 0.5
+    wrong = _wrong_guess(talk)
+    if (asked or wrong) and not judges:  # who is asked and offered something in one message takes up one of the two
+        return _answer(talk, asked, wrong)
     if talk.pending is not None:
         return _verdict(talk, talk.item(talk.pending), latents)
     return _unasked(talk, latents)
@@ -215,17 +228,49 @@ def _more(talk: Talk) -> Move:
     return _tell("share", "", told, {"goes_on": everything and bool(rest)})
 
 
-def _answer(talk: Talk, asked: Sequence[str]) -> Move:
+def _wrong_guess(talk: Talk) -> Fact | None:
+    """What of theirs a question of the last message takes to be another value ("a comedy, right?"). One that names
+    their own value, too, offers a choice; one in the slot's usual words only asks.
+    """
+    last = talk.turns[-1]
+    questions = " ".join(re.findall(r"[^.!?\n]*\?", last.text or ""))
+    if not questions or last.labels.get("item"):
+        return None
+    for name in last.facts_asked or talk.wants:
+        if name not in talk.wants:
+            continue
+        slot = talk.data.slots[name]
+        words = {value: [value, slot.item[value], *said] for value, said in slot.values.items()}
+        guessed = {v for v, ways in words.items() if named(questions, [w for w in ways if not named(slot.ask, [w])])}
+        if guessed and talk.wants[name] not in guessed:
+            return talk.facts[name]
+    return None
+
+
+def _answer(talk: Talk, asked: Sequence[str], wrong: Fact | None) -> Move:
+    """`wrong`: what was guessed wrong: that is put right first."""
     if talk.session.cell == "refuses":
         if talk.refused_at is not None:
             return _say(talk, "bye", _GOES)
         return _say(talk, "decline", _NO_QUESTIONS, {"refuses": True})
     if talk.session.cell == "useless":
         return _say(talk, "decline", _DECIDED, {"refuses": True})
-    now = due(talk.scenario.views["user"], talk.turns, talk.session, asked)
+    if wrong is not None and wrong.id in talk.known:
+        return _corrects(talk, wrong)
+    now = due(talk.scenario.views["user"], talk.turns, talk.session, (*([wrong.id] if wrong else ()), *asked))
     if now.tell:
-        return _tell("answer", "", now.tell, {"withheld": [f.id for f in now.withheld]})
-    return _say(talk, "answer", _ANYTHING)
+        corrects = {"corrects": wrong.id} if wrong else {}
+        return _tell("answer", "no, " if wrong else "", now.tell, {"withheld": [f.id for f in now.withheld]} | corrects)
+    says_more = rng(talk.scenario.seed, "says_more", len(talk.turns)).random() < talk.session.cooperativeness
+    hint = _hinting(talk, "answer", "doesnt matter", {}, list(talk.wants)) if says_more else None
+    return hint or _say(talk, "answer", _ANYTHING)
+
+
+def _corrects(talk: Talk, fact: Fact) -> Move:
+    """What they have told before, in other words."""
+    ways = [words for words in talk.data.slots[fact.id].values[fact.value] if words != fact.text]
+    said = new(ways, talk.turns, rng(talk.scenario.seed, "corrects", len(talk.turns)))
+    return _words("answer", f"no, {said}", {"says": said, "corrects": fact.id})
 
 
 def _verdict(talk: Talk, item: Item, latents: FittedLatents) -> Move:
@@ -234,37 +279,59 @@ def _verdict(talk: Talk, item: Item, latents: FittedLatents) -> Move:
     if talk.session.cell == "useless":
         return _say(talk, "decline", _DECIDED, labels | {"refuses": True})
     missing = [slot for slot, value in talk.wants.items() if item.has[slot] != value]
-    if _asks_first(talk, item, missing, latents):
-        slot = draws.choice([*missing, *(s for s in talk.wants if s not in missing)])
+    if (slot := _asks_first(talk, item, missing, latents)) is not None:
         about = talk.data.slots[slot].about
         return Move(
             role="user",
             intent="ask",
             instruction=f"ask: what about {about}?",
             fallback=f"and {about}?",
-            labels={"slot": slot, "question": about, "facts_hinted": [slot]},
+            labels={"slot": slot, "of": item.name, "question": about, "facts_hinted": [slot]},
         )
     if item.name in talk.scenario.plan["seen"]:
         return _say(talk, "decline", talk.data.known, labels | {"known": True})
     gives_in = len(missing) == 1 and missing[0] not in talk.known and draws.random() < talk.session.influence
     if talk.session.cell != "impossible" and (not missing or gives_in):
         return _say(talk, "accept", talk.data.accepts, labels | {"fits": not missing})
-    reasons = [talk.facts[slot] for slot in missing if talk.facts[slot].disclose != "never"]
-    untold = [f for f in reasons if f.id not in talk.known]
-    if untold and talk.session.cell != "refuses" and draws.random() < talk.session.cooperativeness:
-        return _tell("decline", "no, ", (draws.choice(untold),), labels)
+    if talk.session.cell != "refuses" and draws.random() < talk.session.cooperativeness:
+        if (hint := _hinting(talk, "decline", "no", labels, missing)) is not None:
+            return hint
+        reasons = [talk.facts[s] for s in missing if talk.facts[s].disclose in ("hinted", "volunteered")]
+        if untold := [fact for fact in reasons if fact.id not in talk.known]:
+            return _tell("decline", "no, ", (draws.choice(untold),), labels)
     return _say(talk, "decline", _NO, labels)
 
 
-def _asks_first(talk: Talk, item: Item, missing: Sequence[str], latents: FittedLatents) -> bool:
-    """Whether they ask about it before they judge: as often as real people answer an offer by a question."""
-    last = talk.turns[-1]
-    if last.intent_requested == "explain" or not missing or latents.intents is None:
-        return False
+def _asks_first(talk: Talk, item: Item, missing: Sequence[str], latents: FittedLatents) -> str | None:
+    """The slot they ask about before they judge, once an item and once a slot; asked as often as real people answer an
+    offer by a question.
+    """
+    before = [t.labels for t in talk.mine if "slot" in t.labels]
+    if not missing or latents.intents is None or any(labels["of"] == item.name for labels in before):
+        return None
     previous = (talk.mine[-1].intent_requested or START) if talk.mine else START
     shares = latents.intents.probabilities(previous, "offer", len(talk.mine))
     among = shares["ask"] + shares["accept"] + shares["decline"] + shares["react"]
-    return rng(talk.scenario.seed, "asks_first", item.name).random() < shares["ask"] / among
+    draws = rng(talk.scenario.seed, "asks_first", item.name)
+    if draws.random() >= shares["ask"] / among:
+        return None
+    untold = [fact for fact in talk.facts.values() if fact.id not in talk.known]
+    free = [
+        slot
+        for slot in (*missing, *(s for s in talk.wants if s not in missing))
+        if not any(labels["slot"] == slot for labels in before)
+        and not any(coverage(talk.data.slots[slot].about, fact.text) >= _GIVES_AWAY for fact in untold)
+    ]
+    return draws.choice(free) if free else None
+
+
+def _hinting(talk: Talk, intent: str, lead: str, labels: Mapping[str, Any], of: Sequence[str]) -> Move | None:
+    """`lead`, and a hint at one of these slots that was not let be seen yet; None where they have none."""
+    hints = {s: h for s, h in talk.scenario.plan["hints"].items() if s in of and s not in talk.hinted}
+    if not hints:
+        return None
+    slot = rng(talk.scenario.seed, "hint", len(talk.turns)).choice(sorted(hints))
+    return _words(intent, f"{lead}, {hints[slot]}", {**labels, "says": hints[slot], "facts_hinted": [slot]})
 
 
 def _unasked(talk: Talk, latents: FittedLatents) -> Move:

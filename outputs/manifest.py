@@ -104,6 +104,28 @@ class PolicyPair(Value):
     note: str = ""
 
 
+class FaultCount(Value):
+    """Faults of one kind, as the detectors count them: on turns as first made, and on what was published."""
+
+    kind: str
+    first: int
+    """Turns that showed it when they were first made."""
+    first_n: int
+    """Dialogues made."""
+    kept: int
+    """Turns of published dialogues that show it."""
+    kept_n: int
+    """Dialogues published."""
+
+    @property
+    def first_per_100(self) -> float | None:
+        return 100 * self.first / self.first_n if self.first_n else None
+
+    @property
+    def kept_per_100(self) -> float | None:
+        return 100 * self.kept / self.kept_n if self.kept_n else None
+
+
 class Source(Value):
     """Something that went into the dialogues and has a licence of its own."""
 
@@ -203,6 +225,8 @@ class Manifest(Value):
     heads: tuple[HeadMarginal, ...] = ()
     rewards: tuple[RewardSummary, ...] = ()
     policies: tuple[PolicyPair, ...] = ()
+    faults: tuple[FaultCount, ...] = ()
+    """By kind; kinds that never showed are absent."""
     none_rewards: dict[str, dict[str, int]] = Field(default_factory=dict)
     """Reward -> reason -> how many values are missing for it, over all dialogues."""
     fingerprints: dict[str, str] = Field(default_factory=dict)

@@ -90,8 +90,24 @@ def check(
     recipe: RecipePath,
     set_: Sets = None,
     quick: Annotated[bool, typer.Option("--quick", help="Without measuring the speed.")] = False,
+    simulator: Annotated[
+        bool, typer.Option("--simulator", help="Instead: are its simulated users committed to what they want?")
+    ] = False,
+    family: Annotated[str | None, typer.Option(help="With --simulator: this one alone.")] = None,
+    dialogues: Annotated[int, typer.Option(min=1, help="With --simulator: played of each family.")] = 10,
+    points: Annotated[str, typer.Option(help="With --simulator: turns to ask at, as 0,2,5,last.")] = "0,last",
+    again: Annotated[int, typer.Option(min=1, help="With --simulator: answers to each question.")] = 3,
+    replays: Annotated[int, typer.Option(min=0, help="With --simulator: times a question of theirs is put again.")] = 3,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="With --simulator. Default: runs/<recipe name>-commitment.")
+    ] = None,
 ) -> int:
     """Ask every server of a recipe what it can do, and how fast; starts those that are the recipe's own."""
+    if simulator:
+        from pipelines import commitment
+
+        sizes = commitment.Sizes(dialogues, tuple(points.split(",")), again, replays)
+        return commitment.check_simulator(recipe, set_ or [], sizes, family, out)
     from pipelines import checking
 
     return checking.check(recipe, set_ or [], quick)
@@ -129,6 +145,32 @@ def preview(
     from pipelines import commands
 
     return commands.preview(recipe, n, _sets(set_, None, seed))
+
+
+@app.command(epilog="Example: overture play recipes/quickstart.yaml --family tutoring --as student")
+def play(
+    recipe: RecipePath,
+    family: Annotated[str | None, typer.Option("--family", help="Which of the recipe's. Default: its first.")] = None,
+    as_: Annotated[
+        str, typer.Option("--as", help="Your seat: learner, partner, or a role, as assistant or user.", metavar="SEAT")
+    ] = "learner",
+    index: Annotated[int, typer.Option("--index", min=0, help="Which case, counted as in a run.")] = 0,
+    policy: Annotated[
+        str | None, typer.Option("--policy", help="How the learner is played where you are its partner.")
+    ] = None,
+    resume: Annotated[
+        bool | None,
+        typer.Option("--resume/--new", help="Go on with an unfinished session, or begin another. Default: go on."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write. Default: runs/<recipe name>-play.")] = None,
+    set_: Sets = None,
+    seed: Seed = None,
+) -> int:
+    """Sit in one of the seats yourself, at the terminal; the dialogue is kept as one row."""
+    from pipelines import playing
+
+    choice = playing.Choice(family, as_, index, policy, resume)
+    return playing.play_seat(recipe, choice, out, _sets(set_, None, seed))
 
 
 @app.command(epilog="Example: overture generate recipes/quickstart.yaml --out runs/raw --limit 100")

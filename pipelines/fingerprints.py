@@ -1,8 +1,8 @@
 """What decides a text, a selection, a reward: one stable hash each.
 
 The generation fingerprint leaves out whatever may change between a run and its continuation: endpoints, keys,
-concurrency, shards, workers, target, shares, budget, rounds, references, filters,
-selectors, rewards, name and paths.
+concurrency, shards, workers, target, shares, budget, rounds, references, filters (but those for which turns are made
+again), selectors, rewards, name and paths.
 """
 
 import hashlib
@@ -11,13 +11,16 @@ from typing import Any
 
 from pipelines.recipe import Recipe
 from schemas import table
+from schemas.contracts import Detector
 from schemas.errors import DataError
 from schemas.identity import stable_hash
 from schemas.stage import Stage
 
 
 def generation_fingerprint(recipe: Recipe) -> str:
-    """Covers table version, seed, families with their fitted latents, policies, speakers, models, sampling."""
+    """Covers table version, seed, families with their fitted latents, policies, speakers, models, sampling, and
+    for what faults a turn is made again.
+    """
     families = [
         {
             "family": _content(entry.family),
@@ -27,7 +30,15 @@ def generation_fingerprint(recipe: Recipe) -> str:
         }
         for entry in sorted(recipe.families, key=lambda e: e.name)
     ]
-    return stable_hash("generation", table.VERSION, recipe.seed, families, recipe.embedder.identity)
+    again = _made_again(recipe)
+    remaking = [{"remakes": recipe.remakes, "for": again}] if again else []
+    return stable_hash("generation", table.VERSION, recipe.seed, families, recipe.embedder.identity, *remaking)
+
+
+def _made_again(recipe: Recipe) -> list[dict[str, Any]]:
+    """The detectors for whose faults a turn is made again, whatever their order."""
+    stages = [_content(f) for f in recipe.filters if isinstance(f, Detector) and f.drops] if recipe.remakes else []
+    return sorted(stages, key=stable_hash)
 
 
 def selection_fingerprint(recipe: Recipe) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from discriminators.crossfit import Sample
 from discriminators.heads import labels as head_labels
 from discriminators.two_sample import Labelled, TwoSample, classifier_test, head_distances, real_floor
-from outputs.manifest import HeadMarginal, Measure, PolicyPair, RewardSummary
+from outputs.manifest import FaultCount, HeadMarginal, Measure, PolicyPair, RewardSummary
 from pipelines.reference import Reference
 from pipelines.selection import NO_REFERENCE, PER_SIDE
 from schemas.contracts import Discriminator, EmbedTexts
@@ -37,6 +37,8 @@ class Gathered:
     missing: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     """(policy, reason)"""
+    faults: Counter[tuple[str, bool]] = field(default_factory=Counter[tuple[str, bool]])
+    """(kind, whether it was published): turns as first made, and turns of published dialogues."""
     made: Counter[str] = field(default_factory=Counter[str])
     """By policy."""
     published: Counter[str] = field(default_factory=Counter[str])
@@ -50,6 +52,7 @@ def gather(records: Iterable[Record]) -> dict[str, Gathered]:
         into = found[scenario.family]
         into.made[scenario.policy] += 1
         kept = record.selection is None or record.selection.keep
+        into.faults.update(_faults(record, kept))
         labelled = Labelled(scenario.group_id, record.labels or head_labels(record.dialogue))
         if record.labels is not None or kept:
             into.before.append(labelled)
@@ -65,6 +68,30 @@ def gather(records: Iterable[Record]) -> dict[str, Gathered]:
             into.samples.append(Sample.of(record.dialogue))
         _rewards(record, into)
     return found
+
+
+def _faults(record: Record, kept: bool) -> Iterable[tuple[str, bool]]:
+    for labels in (turn.labels for turn in record.dialogue.turns):
+        found = [str(fault["kind"]) for fault in labels.get("faults", ())]
+        for kind in labels.get("remade", ())[:1] or found:
+            yield kind, False
+        for kind in found if kept else ():
+            yield kind, True
+
+
+def fault_counts(families: Mapping[str, Gathered]) -> list[FaultCount]:
+    total: Counter[tuple[str, bool]] = Counter()
+    for found in families.values():
+        total.update(found.faults)
+    made, published = (sum(sum(c.values()) for c in counts) for counts in _sizes(families))
+    return [
+        FaultCount(kind=k, first=total[k, False], first_n=made, kept=total[k, True], kept_n=published)
+        for k in sorted({kind for kind, _ in total})
+    ]
+
+
+def _sizes(families: Mapping[str, Gathered]) -> tuple[list[Counter[str]], list[Counter[str]]]:
+    return [f.made for f in families.values()], [f.published for f in families.values()]
 
 
 def _rewards(record: Record, into: Gathered) -> None:

@@ -34,7 +34,20 @@ DEFAULT_FILTERS = (
     "filters.role_confusion.RoleConfusion",
     "filters.repetition.Repetition",
     "filters.private_leak.PrivateLeak",
+    "filters.negated_knowledge.NegatedKnowledge",
+    "filters.early_disclosure.EarlyDisclosure",
+    "filters.missing_disclosure.MissingDisclosure",
+    "filters.copied_card.CopiedCard",
+    "filters.restart.Restart",
+    "filters.premature_stop.PrematureStop",
+    "filters.missing_stop.MissingStop",
+    "filters.template_turn.TemplateTurn",
+    "filters.card_contradiction.CardContradiction",
+    "filters.hallucinated_fact.HallucinatedFact",
+    "filters.over_agreement.OverAgreement",
+    "filters.persona_drift.PersonaDrift",
 )
+"""The last four label and drop nothing (docs/faults.md)."""
 DEFAULT_SELECTORS = ("filters.near_duplicate.NearDuplicate", "filters.distribution_match.DistributionMatch")
 DEFAULT_DISCRIMINATORS = (
     "discriminators.ngram.NgramLogistic",
@@ -77,6 +90,8 @@ class Recipe(Part):
     """Role -> name of its model. Default: `default`, or the only model."""
     embedder: Embedding = LocalEmbedder()
     filters: tuple[FilterStage, ...] = Field(default_factory=lambda: tuple(build(s, Filter) for s in DEFAULT_FILTERS))
+    remakes: Annotated[int, Field(strict=True, ge=0, le=10)] = 1
+    """How often a simulated partner's turn is made again when a filter that detects faults would drop it."""
     selectors: tuple[SelectorStage, ...] = Field(
         default_factory=lambda: tuple(build(s, Selector) for s in DEFAULT_SELECTORS)
     )

@@ -1,13 +1,23 @@
 """The families of a recipe: what is played, by whom, how often, and held against which real dialogues."""
 
-from collections.abc import Mapping, Sequence
-from math import lcm
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite, lcm
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    model_serializer,
+    model_validator,
+)
 
-from pipelines.recipe_errors import fault
+from generators.speakers.external import EXTERNAL, External
+from generators.speakers.prompted import PromptedSpeaker
+from pipelines.recipe_errors import fault, shown
 from pipelines.recipe_models import Amount, Part
 from pipelines.recipe_stages import build
 from schemas.contracts import Family, Speaker
@@ -33,6 +43,35 @@ def _reference(given: str) -> str:
     return given
 
 
+POLICIES: Mapping[str, Policy] = {name: name for name in get_args(Policy)}
+
+
+def _policy(given: Any) -> Policy | dict[Policy, float]:
+    if isinstance(given, str):
+        return _known(given)
+    if not isinstance(given, Mapping):
+        raise fault(f"should be a policy, or some by weight as {{reactive: 1, proactive: 3}}, not {shown(given, ())}")
+    weights = cast(Mapping[Any, Any], given)
+    if not weights:
+        raise fault("is an empty mixture; give policies by weight, as {reactive: 1, proactive: 3}")
+    return {_known(str(name), str(name)): _weight(str(name), weight) for name, weight in weights.items()}
+
+
+def _known(name: str, *loc: str) -> Policy:
+    if name not in POLICIES:
+        raise fault(f"{shown(name, ())} is not a choice{did_you_mean(name, POLICIES)}", *loc)
+    return POLICIES[name]
+
+
+def _weight(name: str, given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not isfinite(given) or given <= 0:
+        raise fault(f"a weight should be a number above 0, not {shown(given, ())}; leave out what is not played", name)
+    return float(given)
+
+
+PolicyChoice = Annotated[Policy | dict[Policy, float], PlainValidator(_policy)]
+"""A policy, or several by weight: which of them a sibling gets is drawn for every case."""
+
 FamilyStage = Annotated[Family, BeforeValidator(lambda v: build(v, Family)), PlainSerializer(Stage.spec)]
 SpeakerStage = Annotated[Speaker, BeforeValidator(lambda v: build(v, Speaker)), PlainSerializer(Stage.spec)]
 
@@ -43,12 +82,16 @@ class FamilyEntry(Part):
     family: FamilyStage
     share: Amount | None = None
     """Of the target; relative to the others'. Families without one share equally what the others leave of 1."""
-    policies: Annotated[tuple[Policy, ...], Field(min_length=1)] = ("reactive", "proactive")
-    """How the learner is played, one sibling each; a policy twice is two samples of it."""
+    policies: Annotated[tuple[PolicyChoice, ...], Field(min_length=1)] = ("reactive", "proactive")
+    """How the learner is played, one sibling each; a policy twice is two samples of it, and of a mixture as
+    `{reactive: 1, proactive: 3}` a sibling's policy is drawn for every case.
+    """
     reference: Annotated[str, AfterValidator(_reference)] | None
     """Real dialogues of this kind; null: realism and matching are skipped. Default: the family's own."""
     speakers: dict[str, SpeakerStage]
-    """Who plays each role. Default: the family's own; `{user: {attempts: 5}}` changes fields of it."""
+    """Who plays each role. Default: the family's own; `{user: {attempts: 5}}` changes fields of it. `external` plays
+    the learner under the policy of that name, with a model of its own (`roles: {external: ...}`).
+    """
 
     @property
     def name(self) -> str:
@@ -57,7 +100,24 @@ class FamilyEntry(Part):
     @property
     def siblings(self) -> int:
         """Dialogues of one group."""
-        return len(self.policies)
+        return len(self.policies) * self.family.variants
+
+    def cast(self, policy: Policy) -> dict[str, Speaker]:
+        """Who plays each role under a policy."""
+        played = {role: speaker for role, speaker in self.speakers.items() if role != EXTERNAL}
+        return {**played, self.family.learner: self.speakers[EXTERNAL]} if policy == EXTERNAL else played
+
+    @model_validator(mode="after")
+    def _seated(self) -> Self:
+        for role, speaker in self.speakers.items():
+            name = type(speaker).__name__
+            if role != EXTERNAL and isinstance(speaker, External):
+                remedy = "name it as `speakers: {external: ...}`, its model as `roles: {external: ...}`"
+                raise fault(f"{name} follows no notes, it plays the policy `external`; {remedy}", "speakers", role)
+            if role == EXTERNAL and isinstance(speaker, PromptedSpeaker):
+                remedy = f"name one that plays freely, as {External.import_path()}"
+                raise fault(f"{name} words notes, and the policy `external` has none; {remedy}", "speakers", role)
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -71,7 +131,7 @@ class FamilyEntry(Part):
         given = cast(Mapping[str, Any], data)
         family = build({k: v for k, v in given.items() if k not in ENTRY_KEYS}, Family, also_valid=ENTRY_KEYS)
         own = {k: v for k, v in given.items() if k in ENTRY_KEYS}
-        speakers = _cast(family, own.pop("speakers", None))
+        speakers = _speakers(family, own.pop("speakers", None), set(_named(own.get("policies"))))
         return {"reference": family.reference, **own, "family": family, "speakers": speakers}
 
     @model_serializer(mode="plain")
@@ -89,18 +149,37 @@ ENTRY_KEYS = frozenset(FamilyEntry.model_fields) - {"family"}
 """Names no family can give a field of its own."""
 
 
-def _cast(family: Family, given: Any) -> dict[str, Any]:
+def _named(policies: Any) -> Iterable[str]:
+    """Every policy that may be played, of what a recipe says."""
+    for choice in cast("list[Any]", policies) if isinstance(policies, list | tuple) else ():
+        yield from map(str, cast(Mapping[Any, Any], choice) if isinstance(choice, Mapping) else [choice])
+
+
+def _speakers(family: Family, given: Any, policies: set[str]) -> dict[str, Any]:
     """The family's speakers with what a recipe says about them."""
     if given is not None and not isinstance(given, Mapping):
         raise fault("should be a mapping of roles to speakers", "speakers")
-    speakers: dict[str, Any] = dict(family.speakers)
+    own: dict[str, Speaker] = dict(family.speakers)
+    if EXTERNAL in policies:
+        own[EXTERNAL] = External()
+    if policies == {EXTERNAL}:
+        del own[family.learner]
+    speakers: dict[str, Any] = dict(own)
     for role, spec in cast(Mapping[str, Any], given or {}).items():
-        if role not in speakers:
-            raise fault(f"{family.name()} has no such role{did_you_mean(role, speakers)}", "speakers", role)
+        if role not in own:
+            raise fault(_nobody(family, role, own), "speakers", role)
         if isinstance(spec, Mapping) and "use" not in spec:
-            spec = {**family.speakers[role].spec(), **cast(Mapping[str, Any], spec)}
+            spec = {**own[role].spec(), **cast(Mapping[str, Any], spec)}
         speakers[role] = spec
     return speakers
+
+
+def _nobody(family: Family, role: str, own: Iterable[str]) -> str:
+    if role == EXTERNAL:
+        return "no policy is `external`; add it to `policies`, or leave this out"
+    if role == family.learner:
+        return f"every policy is `external`, so no notes are worded for the {role}; write `external` instead"
+    return f"{family.name()} has no such role{did_you_mean(role, own)}"
 
 
 def with_shares(entries: Sequence[FamilyEntry]) -> tuple[FamilyEntry, ...]:

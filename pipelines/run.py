@@ -347,6 +347,7 @@ def _manifest(
         heads=tuple(heads),
         rewards=tuple(s for name in sorted(found) for s in measure.reward_summaries(name, found[name], recipe.seed)),
         policies=tuple(measure.policy_pair(name, found[name], recipe.seed) for name in sorted(found)),
+        faults=tuple(measure.fault_counts(found)),
         none_rewards=measure.none_rewards(found),
         fingerprints=state.fingerprints,
         versions={"overture": version("overture"), **{name: version(name) for name in PACKAGES}},

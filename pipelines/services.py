@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from inference.client import Connections, Conversation, HttpChatModel, HttpEmbedder
+from inference.client import Connections, HttpChatModel, HttpEmbedder, Prepared
 from inference.pool import Pool
 from pipelines.journal import Answer, Journal, Place
 from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
@@ -94,6 +94,14 @@ class DialogueCalls:
         await self.journal.put(self.dialogue_id, place, Answer(request, answer))
 
 
+class Answering(Protocol):
+    """Who answers a role's requests in one dialogue: a `Conversation` with a model, or a person."""
+
+    def prepare(self, request: ChatRequest) -> Prepared: ...
+
+    async def send(self, prepared: Prepared) -> ChatReply: ...
+
+
 @dataclass(frozen=True, slots=True)
 class JournalledChat:
     """A role's ChatModel whose answers, unusable ones included, are asked for once.
@@ -102,7 +110,7 @@ class JournalledChat:
     """
 
     role: str
-    model: Conversation
+    model: Answering
     sampling: Mapping[str, float | int]
     calls: DialogueCalls
 

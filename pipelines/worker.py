@@ -23,7 +23,7 @@ import orjson
 from pydantic import ConfigDict
 
 from filters.prompt_leak import prompt_leak
-from generators.play import play
+from generators.play import Watch, play
 from inference.client import Connections
 from inference.transport import PATIENCE
 from pipelines.admission import Admission
@@ -35,7 +35,7 @@ from pipelines.scenarios import group
 from pipelines.services import DialogueCalls, Models, Prompt, RoleModel
 from pipelines.shards import Shard, Spool
 from schemas.chat import EndpointSpec
-from schemas.contracts import Filter, Reward, Services
+from schemas.contracts import Detector, Filter, Reward, Services
 from schemas.dialogue import Dialogue
 from schemas.errors import OvertureError
 from schemas.judgement import RewardValue, Selection, Verdict
@@ -92,6 +92,8 @@ class Worker:
         self._models = Models(connections, job.roles, job.embedder)
         pools = self._models.pools(entry.speakers for entry in job.recipe.families)
         self._admission = Admission(job.recipe.concurrency, pools, job.workers)
+        detectors = tuple(f for f in job.recipe.filters if isinstance(f, Detector))
+        self._watch = Watch(detectors, job.recipe.remakes)
         self._open: dict[Shard, Spool] = {}
         self.progress = Progress()
 
@@ -121,7 +123,7 @@ class Worker:
         calls = DialogueCalls(self._journal, scenario.dialogue_id, self._models.usage)
         try:
             services = self._models.services(calls, order)
-            dialogue = await play(entry.family, entry.speakers, scenario, services)
+            dialogue = await play(entry.family, entry.cast(scenario.policy), scenario, services, watch=self._watch)
             record = await self._judged(dialogue, shard, services, calls.prompts)
         finally:
             self._admission.leave(self._models.held(calls))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from schemas.chat import ChatReply, ChatRequest
 from schemas.dialogue import Dialogue, Ending, Move, Turn
-from schemas.judgement import Judged, RewardValue, Selection, Verdict
+from schemas.judgement import KEEP, Fault, Judged, RewardValue, Selection, Verdict
 from schemas.scenario import Scenario, View
 from schemas.stage import Stage
 
@@ -61,6 +61,15 @@ class Family(Stage):
     def sample(self, rng: Random) -> Scenario:
         """One case. All randomness comes from `rng`; ids, policy and sibling are set by the caller."""
 
+    @property
+    def variants(self) -> int:
+        """Counterfactual forms of a case that a group holds, each under every policy."""
+        return 1
+
+    def vary(self, scenario: Scenario, variant: int) -> Scenario:
+        """Form number `variant` of a case, from 0: the case as it is."""
+        return scenario
+
     @abstractmethod
     def next(self, scenario: Scenario, turns: Sequence[Turn]) -> Move | Ending:
         """Who acts now and with which intent, from scenario and turns alone. The same role may act twice."""
@@ -91,6 +100,30 @@ class Filter(Stage):
 
     @abstractmethod
     def judge(self, dialogue: Dialogue) -> Verdict: ...
+
+
+class Detector(Filter):
+    """Finds faults of its kinds, turn by turn. In a run a simulated partner's faulty turn is made again
+    (`remakes`); what is still faulty then is dropped, and every fault found becomes a label of its turn.
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+    """What it finds."""
+
+    drops: bool = True
+    """false: it labels and drops nothing, and no turn is made again for it. The default follows from how precise it was
+    on people (docs/faults.md).
+    """
+
+    @abstractmethod
+    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+        """In the order of the turns. A fault belongs to the turn that shows it: what follows cannot undo it."""
+
+    def judge(self, dialogue: Dialogue) -> Verdict:
+        fault = next(self.faults(dialogue), None) if self.drops else None
+        if fault is None:
+            return KEEP
+        return Verdict(keep=False, reason=fault.kind, detail=f"turn {fault.turn}: {fault.detail}")
 
 
 EmbedTexts = Callable[[Sequence[str]], "np.ndarray"]

@@ -27,6 +27,8 @@ class Move(Value):
     fallback: str | None = None
     """What a simulated partner says, in the program's words, when its model finds none that pass; a learner has none.
     """
+    remake: int = 0
+    """How often this turn has been made before and was found faulty."""
     labels: dict[str, Any] = Field(default_factory=dict)
     """Labels the program knows before the words exist (topic, topic_shift, bridge)."""
 
@@ -48,7 +50,9 @@ class Turn(Value):
     """A learner's answer to a verifiable problem, as given."""
     answer_correct: bool | None = None
     labels: dict[str, Any] = Field(default_factory=dict)
-    """Family labels of this turn (topic, topic_shift, bridge, volunteered, ...); JSON-able."""
+    """Family labels of this turn (topic, topic_shift, bridge, volunteered, ...), its `faults` (kind and detail of each)
+    and, one an attempt, the kinds it was `remade` for; JSON-able.
+    """
     thought: str | None = None
     state: dict[str, Any] | None = None
     belief: dict[str, Any] | None = None

@@ -22,6 +22,16 @@ class Verdict(Value):
 KEEP = Verdict(keep=True)
 
 
+class Fault(Value):
+    """What is wrong with one turn, as a detector sees it."""
+
+    turn: int
+    """Position in the dialogue."""
+    kind: str
+    """snake_case; one of its detector's `kinds`."""
+    detail: str = ""
+
+
 class RewardValue(Value):
     """A named number with its parts, its grader and its reason. `value` is None, with a reason, when there is none."""
 

@@ -26,6 +26,9 @@ def obey(body: dict[str, Any]) -> str | dict[str, Any]:
         return _answer(schema, rng)
     notes = re.findall(r"\[([^\[\]]*)\]", body["messages"][-1]["content"])
     note = notes[-1] if notes else ""
+    if note.startswith("rewrite: "):
+        words = note.removeprefix("rewrite: ")
+        return f"{rng.choice(('', 'well ', 'ok ', 'so '))}{words}"
     for pattern, make in _MOVES:
         if found := re.search(pattern, note):
             return make(found, rng)
@@ -65,6 +68,7 @@ _MOVES = (
     (r"say you have to go now", lambda m, r: f"gotta run, bye {r.choice(('now', 'then', 'for today'))}"),
     (r"say bye", lambda m, r: f"bye {r.choice(('then', 'robin', 'for now'))}"),
     (r"^ask: (.*)", lambda m, r: f"{r.choice(('so', 'and', 'hm'))} {m[1]}"),
+    (r"^say: (.*); ask: (.*)", lambda m, r: f"Well, {m[1]}. {m[2]}"),
     (r"^say: (.*)", lambda m, r: f"Well, {m[1]}."),
     (r"reaction|few words", lambda m, r: sentences(r).replace("?", ".")),
 )

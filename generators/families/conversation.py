@@ -1,12 +1,13 @@
-"""Open conversation in which the assistant leads: it opens topics, hands over from one to the next by a bridge,
-offers things unasked, and closes (methods §6, §13). In a quarter of the scenarios leading is unwelcome, and the
-assistant has to notice.
+"""Open conversation in which the assistant leads: it opens, offers things unasked, walks a path of topics to a target
+by bridges, repairs what went wrong on the way, and closes (methods §6, §13). Leading is not always right: some users
+have told everything, are in a hurry, refuse to be led, or never follow.
 
-The user's side is drawn from what was fitted on real chat (`overture fit`): intents, lengths, ways of typing;
-what a user may tell are facts, which come out when asked or when an intent volunteers them.
+The user's side is drawn from what was fitted on real chat (`overture fit`): intents, lengths, ways of typing, leaving;
+what a user may tell are facts, which come out when asked or when an intent volunteers them (`generators.ledger`).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from random import Random
@@ -14,21 +15,22 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from generators.domains.small_talk import DECLINES, REACTIONS, TOPICS, new, short_answer, tells_on, topic_of
+from generators import trouble
+from generators.chatting import texts_again, user_move
+from generators.domains.small_talk import Domain, TalkDomain, load
 from generators.latents.fitted import FittedLatents, Latents, committed
-from generators.latents.intents import START, TurnIntents
-from generators.latents.tagger import INTENTS, Intent, act_of, is_question
+from generators.latents.session import CELLS, Cell, SessionLatents, draw_session
+from generators.latents.tagger import act_of, is_question
+from generators.matching import asked_for
 from generators.speakers.chat_assistant import ChatAssistant
 from generators.speakers.chat_user import TYPING, ChatUser
-from schemas.contracts import Family, Speaker
+from generators.speakers.checks import coverage
+from generators.speakers.external import FREE
+from generators.topics import Digression, Talk, close, done, draw_digression, draw_path, handoffs, lead
+from schemas.contracts import Family, Services, Speaker
 from schemas.dialogue import Ending, Move, Turn
 from schemas.identity import rng
-from schemas.scenario import Fact, Scenario, View
-
-_PLAYED: tuple[Intent, ...] = ("answer", "answer_ask", "ask", "share", "react", "accept", "decline")
-_UNASKED: tuple[Intent, ...] = ("ask", "share", "react", "accept", "decline")
-_AGAIN: tuple[Intent, ...] = ("ask", "share")
-"""After a message of one's own."""
+from schemas.scenario import Disclosure, Fact, Scenario, View
 
 
 @cache
@@ -36,20 +38,35 @@ def _small_talk() -> FittedLatents:
     return committed("small_talk_latents")
 
 
+TROUBLED: tuple[Cell, ...] = ("needed", "given", "useless", "impossible")
+"""Cells whose users stay long enough to be understood in the end."""
+_TOLD = 0.7
+"""Share of a fact's words from which a free message tells it."""
+DIGRESSES: tuple[Cell, ...] = ("needed", "given")
+
+
 class Conversation(Family):
-    """Small talk over two topics; learner: assistant, partner: user."""
+    """A conversation over a few topics; learner: assistant, partner: user."""
 
     learner: ClassVar[str] = "assistant"
     partner: ClassVar[str] = "user"
     reference: ClassVar[str | None] = "pypi:chitchat-dataset"
     speakers: ClassVar[Mapping[str, Speaker]] = {"assistant": ChatAssistant(), "user": ChatUser()}
 
+    domain: Domain = "small_talk"
+    """What is talked about."""
     latents: Latents = Field(default_factory=_small_talk)
     """What users are drawn from: the path of a file that `overture fit` wrote. Default: fitted on chitchat-dataset."""
-    unwelcome: float = 0.25
-    """Share of scenarios in which the user does not want to be led."""
+    cells: dict[Cell, float] = Field(default_factory=lambda: dict(CELLS))
+    """How often initiative is needed, needless, unwelcome or hopeless, by weight."""
+    digressions: float = Field(default=0.15, ge=0, le=1)
+    """Share of scenarios in which the user jumps to a topic of their own; of those with no trouble where users stay."""
+    trouble: float = Field(default=0.2, ge=0, le=1)
+    """Share of scenarios in which one message is not understood as it was meant."""
+    twins: bool = False
+    """Whether each case is played without its trouble, too; needs `trouble: 1` and cells whose users stay."""
     max_turns: int = 8
-    """Most messages of a dialogue."""
+    """Most messages of a dialogue; the longer, the more topics."""
 
     @model_validator(mode="after")
     def _has_intents(self) -> Self:
@@ -57,314 +74,207 @@ class Conversation(Family):
             raise ValueError(f"latents: have no turn intents: {self.latents.intents_missing}; name another file")
         return self
 
+    @model_validator(mode="after")
+    def _twins_differ(self) -> Self:
+        odd = sorted(cell for cell, weight in self.cells.items() if weight and cell not in TROUBLED)
+        if self.twins and (self.trouble < 1 or odd):
+            raise ValueError(
+                f"twins: needs `trouble: 1` and cells among {', '.join(TROUBLED)}; else twins are the same"
+            )
+        return self
+
     @property
-    def _intents(self) -> TurnIntents:
-        assert self.latents.intents is not None
-        return self.latents.intents
+    def variants(self) -> int:
+        return 2 if self.twins else 1
 
     def sample(self, rng: Random) -> Scenario:
-        first = rng.choice(sorted(TOPICS))
-        second = rng.choice(sorted(TOPICS[first]["bridges"]))
-        welcome = rng.random() >= self.unwelcome
-        tells = [
-            Fact(id=f"u{n}", holder="user", slot=question, value=tell, text=tell, required=False)
-            for n, (question, tell) in enumerate(tells_on(first, rng, 2) + tells_on(second, rng, 1))
-        ]
-        own = [
-            Fact(id=f"r{n}", holder="assistant", slot=question, value=tell, text=tell, required=False)
-            for n, (question, tell) in enumerate(tells_on(first, rng, 3))
-            if tell not in {t.text for t in tells}
-        ]
-        tips = [
-            Fact(
-                id=f"a{n}", holder="assistant", slot=topic, value=tip, text=tip, required=False, disclose="volunteered"
-            )
-            for n, (topic, tip) in enumerate((t, rng.choice(TOPICS[t]["tips"])) for t in (first, second))
-        ]
-        person = rng.choice(self.latents.people)
-        patience = rng.randint(2, 3)
+        data = load(self.domain)
+        troubled = rng.random() < self.trouble and any(self.cells.get(c, 0) > 0 for c in TROUBLED)
+        cells: dict[Cell, float] = {c: w for c, w in self.cells.items() if not troubled or c in TROUBLED}
+        session = draw_session(rng, self.latents, data.user, cells)
+        path = draw_path(data.topics, self.max_turns, rng)
+        planned = trouble.draw_trouble(self.max_turns, rng) if troubled else None
+        digression = None
+        if not troubled and session.cell in DIGRESSES and rng.random() < self.digressions:
+            digression = draw_digression(data.topics, path, self.max_turns, rng)
+        user = _user_facts(data, path, digression, session, rng)
+        own = _assistant_facts(data, path, {f.text for f in user}, rng)
         return Scenario(
             family=self.name(),
-            domain="small_talk",
-            base_case_id=f"small_talk/{first}-{second}",
+            domain=data.name,
+            base_case_id=f"{data.name}/{'-'.join(path)}",
             seed=0,
-            goal="a conversation both would repeat",
+            goal=f"a conversation that comes to {path[-1]} and that both would repeat",
             views={
                 "assistant": View(
-                    role="assistant",
-                    brief="You are Robin, texting with someone you like.",
-                    facts=(*tips, *own),
+                    role="assistant", brief=data.assistant, facts=(*own, *_not_so(data, path, planned, "assistant"))
                 ),
                 "user": View(
                     role="user",
-                    brief="You text with a friend called Robin.",
-                    facts=tuple(tells),
-                    private={TYPING: person.typing().model_dump_json()},
+                    brief=data.user,
+                    facts=(*user, *_not_so(data, path, planned, "user")),
+                    private={TYPING: session.person.typing().model_dump_json()},
                 ),
             },
-            session_latents={
-                "profile": {f.slot: f.value for f in tells},
-                "style": person.model_dump(),
-                "patience": patience,
-                "welcomes_leading": welcome,
-                "double_text": person.double_text,
+            session_latents=session.label(),
+            plan={
+                "path": path,
+                "bridges": [data.topics[a].bridges[b] for a, b in pairwise(path)],
+                "digression": None if digression is None else digression.model_dump(),
+                "trouble": None if planned is None else planned.model_dump(),
+                "leaves_early": session.cell == "impossible" and not troubled and rng.random() < 0.5,
             },
-            plan={"path": [first, second], "bridge": TOPICS[first]["bridges"][second]},
             max_turns=self.max_turns,
         )
 
+    def vary(self, scenario: Scenario, variant: int) -> Scenario:
+        """Counterfactual twins: 0 as it is, 1 the same case without its trouble."""
+        if variant == 0:
+            return scenario
+        return scenario.model_copy(update={"plan": scenario.plan | {"trouble": None}})
+
     def next(self, scenario: Scenario, turns: Sequence[Turn]) -> Move | Ending:
-        if turns and (over := self._over(scenario, turns)):
+        talk = Talk.of(scenario, turns, load(scenario.domain))
+        if turns and (over := _over(talk)):
             return over
         if not turns:
-            return self._assistant(scenario, turns) if scenario.policy == "proactive" else self._user(scenario, turns)
-        if turns[-1].role == "assistant" or self._texts_again(scenario, turns):
-            return self._user(scenario, turns)
-        return self._assistant(scenario, turns)
+            return self._assistant(talk) if scenario.policy == "proactive" else user_move(talk, self.latents)
+        if turns[-1].role == "assistant" or texts_again(talk):
+            return user_move(talk, self.latents)
+        return self._assistant(talk)
+
+    async def observe(self, scenario: Scenario, turns: Sequence[Turn], turn: Turn, services: Services) -> Turn:
+        """Of somebody who plays freely, what was asked, told and led to."""
+        if turn.intent_requested != FREE:
+            return turn
+        return await _read(Talk.of(scenario, turns, load(scenario.domain)), turn, services)
 
     def outcome(self, scenario: Scenario, turns: Sequence[Turn], ending: Ending) -> dict[str, Any]:
+        talk = Talk.of(scenario, turns, load(scenario.domain))
+        welcome = talk.session.initiative != "unwelcome"
         return {
+            "success": talk.reached is not None if welcome else talk.pushes == 0,
+            "initiative": talk.session.initiative,
+            "cell": talk.session.cell,
+            "planned_path": talk.path,
+            "target_topic": talk.path[-1],
+            "target_reached_turn": talk.reached,
             "topics": sorted({t.labels["topic"] for t in turns if "topic" in t.labels}),
             "topic_shifts": sum(bool(t.labels.get("topic_shift")) for t in turns),
-            "refused": _refused_at(turns) is not None,
-            "pushes_after_refusal": _pushes_after_refusal(turns),
+            "handoffs": handoffs(turns),
+            "refused": talk.refused_at is not None,
+            "pushes_after_refusal": talk.pushes,
+            "civility_fault": talk.pushes >= 2,
+            "trouble": trouble.outcome(scenario, turns),
         }
 
-    def _over(self, scenario: Scenario, turns: Sequence[Turn]) -> Ending | None:
-        last = turns[-1]
-        if last.intent_requested == "bye":
-            return Ending(reason="closed_by_partner", by="user")
-        if last.intent_requested == "close":
-            answers = rng(scenario.seed, "answers_goodbye").random() < 0.5 and len(turns) < scenario.max_turns
-            return None if answers else Ending(reason="closed_by_learner", by="assistant")
-        return Ending(reason="max_turns") if len(turns) >= scenario.max_turns else None
+    def _assistant(self, talk: Talk) -> Move:
+        scenario = talk.scenario
+        if scenario.policy == "external":
+            return Move(role="assistant", intent=FREE)
+        step = trouble.under_way(talk, "assistant")
+        if step is None:
+            return self._plans(talk)
+        if (said := trouble.move(talk, step)) is not None:
+            return said
+        if step.part == "uptake":
+            talk = replace(talk, uptake=trouble.taking_up(talk))
+        planned = self._plans(talk)
+        return planned.model_copy(update={"labels": trouble.labels_of(talk, step) | planned.labels})
 
-    def _texts_again(self, scenario: Scenario, turns: Sequence[Turn]) -> bool:
-        """Double texting: at most once a dialogue, with something left to tell, and never where it would crowd out
-        the assistant.
-        """
-        before = any(a.role == b.role for a, b in pairwise(turns))
-        if before or not 1 < len(turns) <= scenario.max_turns - 4 or turns[-1].intent_requested in ("ask", "decline"):
-            return False
-        draw = rng(scenario.seed, "double_text", len(turns)).random()
-        left = _next_tell(scenario.views["user"], turns, _topic(scenario, turns)) is not None
-        return left and draw < float(scenario.session_latents["double_text"])
-
-    def _user(self, scenario: Scenario, turns: Sequence[Turn]) -> Move:
-        mine = [t for t in turns if t.role == "user"]
-        last = turns[-1] if turns else None
-        asked = last is not None and last.role == "assistant" and is_question(last.text or "")
-        topic = _topic(scenario, turns)
-        if last is not None and last.intent_requested == "close":
-            return Move(
-                role="user",
-                intent="bye",
-                instruction="say bye in a few words",
-                fallback="ok bye",
-                labels={"topic": topic},
-            )
-        if self._bored(scenario, turns):
-            return Move(
-                role="user",
-                intent="bye",
-                instruction="say you have to go now, bye",
-                fallback="sorry gotta go, bye",
-                labels={"topic": topic},
-            )
-        tell = _next_tell(scenario.views["user"], turns, topic)
-        if self._unled(scenario, turns):
-            return _tell("decline", rng(scenario.seed, "mood", len(turns)).choice(DECLINES), tell, topic)
-        drawn = self._draw(scenario, turns, mine, asked)
-        mood = rng(scenario.seed, "mood", len(turns))
-        if drawn == "ask" and asked and tell is not None:
-            drawn = "answer_ask"  # people rarely leave a question unanswered, and small models never do
-        if drawn in ("ask", "answer_ask") and (tell is None or drawn == "ask"):
-            return _user_asks(scenario, turns, topic, mood)
-        return _user_tells(drawn, tell if drawn != "react" else None, topic, turns, mood)
-
-    def _draw(self, scenario: Scenario, turns: Sequence[Turn], mine: Sequence[Turn], asked: bool) -> str:
-        """The fitted transition among what this family plays; leave-taking is the program's (patience)."""
-        if not turns:
-            return "ask"
-        previous = (mine[-1].intent_requested or START) if mine else START
-        draws = rng(scenario.seed, "intent", len(turns))
-        plays = _AGAIN if turns[-1].role == "user" else _PLAYED if asked else _UNASKED
-        act = "ask" if asked else act_of([t.text or "" for t in turns[-1:]])
-        drawn = self._intents.draw(previous, act, len(mine), draws, [name for name in INTENTS if name not in plays])
-        return "react" if drawn == "accept" else drawn
-
-    def _bored(self, scenario: Scenario, turns: Sequence[Turn]) -> bool:
-        """A user leaves once the assistant has brought nothing (no question, no offer) `patience` times in a row."""
-        brought = [bool(t.acts or t.facts_volunteered) for t in turns if t.role == "assistant"]
-        patience = int(scenario.session_latents["patience"])
-        return len(brought) >= patience and not any(brought[-patience:])
-
-    def _unled(self, scenario: Scenario, turns: Sequence[Turn]) -> bool:
-        led = turns and turns[-1].intent_requested in ("offer", "bridge")
-        return bool(led) and not scenario.session_latents["welcomes_leading"] and _refused_at(turns) is None
-
-    def _assistant(self, scenario: Scenario, turns: Sequence[Turn]) -> Move:
-        said = [t for t in turns if t.role == "assistant"]
-        topic = _topic(scenario, turns)
-        if len(turns) >= scenario.max_turns - 2:
-            return Move(
-                role="assistant", intent="close", instruction="react, then say goodbye", labels={"topic": topic}
-            )
-        if scenario.policy != "proactive":
-            return _follow(scenario, turns, topic)
-        first, second = scenario.plan["path"]
-        if not said:
-            return _ask(scenario, "open", "say hi and ask", first, shift=False)
-        if _refused_at(turns) is not None:
-            return _follow_with_question(scenario, turns, topic)
-        if len(said) == 1:
-            tip = next(f for f in scenario.views["assistant"].facts if f.slot == first)
-            return Move(
-                role="assistant",
-                intent="offer",
-                instruction=f"{_reaction(turns)}, then offer: {tip.text}",
-                fact_ids=(tip.id,),
-                labels={"topic": first},
-            )
-        if len(said) == 2:
-            bridge = str(scenario.plan["bridge"])
-            return _ask(
-                scenario,
-                "bridge",
-                f"{_reaction(turns)}, then bridge to {second}: {bridge}; ask",
-                second,
-                shift=True,
-                bridge=bridge,
-            )
-        return Move(role="assistant", intent="close", instruction="react, then say goodbye", labels={"topic": topic})
+    def _plans(self, talk: Talk) -> Move:
+        """Apart from troubles."""
+        if len(talk.turns) >= talk.scenario.max_turns - 2:
+            return close(talk)
+        return lead(talk) if talk.scenario.policy == "proactive" else _follow(talk)
 
 
-def _topic(scenario: Scenario, turns: Sequence[Turn]) -> str:
-    return next((t.labels["topic"] for t in reversed(turns) if "topic" in t.labels), scenario.plan["path"][0])
+def _over(talk: Talk) -> Ending | None:
+    last, turns = talk.turns[-1], talk.turns
+    if last.intent_requested == "bye":
+        return Ending(reason="closed_by_partner", by="user")
+    if done(last) == "close":
+        stays = rng(talk.scenario.seed, "answers_goodbye").random() < 0.5 and len(turns) < talk.scenario.max_turns
+        return None if stays else Ending(reason="closed_by_learner", by="assistant")
+    return Ending(reason="max_turns") if len(turns) >= talk.scenario.max_turns else None
 
 
-def _disclosed(turns: Sequence[Turn]) -> set[str]:
-    return {i for t in turns for i in t.facts_disclosed}
+async def _read(talk: Talk, turn: Turn, services: Services) -> Turn:
+    text = turn.text or ""
+    questions = {q: q for topic in talk.data.topics.values() for q in topic.questions}
+    asked = await asked_for(text, questions, services)
+    topics = [name for name, topic in talk.data.topics.items() if set(asked) & set(topic.questions)]
+    shifts = bool(topics) and talk.topic not in topics and bool(talk.turns)
+    own = talk.scenario.views["assistant"].facts
+    told = [f for f in own if f.id not in talk.told and coverage(text, f.text) >= _TOLD]
+    offers = any(f.disclose == "volunteered" for f in told)
+    says = "bridge" if shifts else "offer" if offers else "ask" if is_question(text) else "say"
+    leaves = says == "say" and act_of([text]) == "close"
+    labels = {"topic": topics[0] if shifts or (not talk.turns and topics) else talk.topic, "topic_shift": shifts}
+    labels |= {"from_topic": talk.topic, "to_topic": topics[0], "handoff": "closed"} if shifts else {}
+    known = {
+        "intent_detected": "close" if leaves else says,
+        "facts_asked": tuple(f.id for f in talk.scenario.views["user"].facts if f.slot in asked),
+        "facts_disclosed": tuple(f.id for f in told),
+        "facts_volunteered": tuple(f.id for f in told if f.disclose == "volunteered"),
+        "acts": ("ask",) if is_question(text) else (),
+        "labels": {**turn.labels, **labels},
+    }
+    return turn.model_copy(update=known)
 
 
-def _next_tell(view: View, turns: Sequence[Turn], topic: str) -> Fact | None:
-    """What the last question asked for, else the next untold fact of the topic."""
-    asked = set(turns[-1].facts_asked) if turns else set[str]()
-    untold = [f for f in view.facts if f.disclose == "asked" and f.id not in _disclosed(turns) and topic_of(f) == topic]
-    return next((f for f in untold if f.id in asked), untold[0] if untold else None)
-
-
-def _user_asks(scenario: Scenario, turns: Sequence[Turn], topic: str, mood: Random) -> Move:
-    """A question on the topic that the chat has not had yet; it may hit one of the assistant's own experiences."""
-    had = {t.labels.get("question") for t in turns} | {f.slot for f in scenario.facts if f.id in _disclosed(turns)}
-    open_questions = [q for q in sorted(TOPICS[topic]["questions"]) if q not in had]
-    if not open_questions:
-        return Move(role="user", intent="react", verbatim=new(REACTIONS, turns, mood), labels={"topic": topic})
-    question = mood.choice(open_questions)
-    labels = {"topic": topic, "question": question}
-    return Move(
-        role="user",
-        intent="ask",
-        instruction=("ask: " if turns else "say hi and ask: ") + question + "?",
-        fallback=f"{'' if turns else 'hey, '}{question}?",
-        labels=labels,
-    )
-
-
-def _user_tells(drawn: str, tell: Fact | None, topic: str, turns: Sequence[Turn], mood: Random) -> Move:
-    match drawn:
-        case "answer_ask":
-            return _tell(drawn, "", tell, topic, then="; then ask back")
-        case "answer" | "share" if tell is not None:
-            return _tell(drawn, "", tell, topic)
-        case "decline":
-            return Move(role="user", intent=drawn, verbatim=new(DECLINES, turns, mood), labels={"topic": topic})
-        case "answer":
-            return Move(
-                role="user",
-                intent=drawn,
-                verbatim=short_answer(_question_of(turns), turns, mood),
-                labels={"topic": topic},
-            )
-        case _:
-            return Move(role="user", intent="react", verbatim=new(REACTIONS, turns, mood), labels={"topic": topic})
-
-
-def _question_of(turns: Sequence[Turn]) -> str:
-    """The last question of the message that is to be answered."""
-    return (turns[-1].text or "").split("?")[0].split(". ")[-1].split("! ")[-1] if turns else ""
-
-
-def _tell(intent: str, lead: str, tell: Fact | None, topic: str, then: str = "") -> Move:
-    if tell is None:
-        return Move(role="user", intent=intent, instruction=lead or "oh ok", labels={"topic": topic})
-    say = f"{tell.text}{then}"
-    return Move(
-        role="user",
-        intent=intent,
-        instruction=f"{lead}, {say}" if lead else say,
-        fallback=f"{f'{lead}, ' if lead else ''}{tell.text}{', you?' if then else ''}",
-        fact_ids=(tell.id,),
-        labels={"topic": topic},
-    )
-
-
-def _follow(scenario: Scenario, turns: Sequence[Turn], topic: str) -> Move:
+def _follow(talk: Talk) -> Move:
     """What a reactive assistant does: answer what was asked, else react; it asks nothing and offers nothing."""
-    labels = {"topic": topic, "asks": False}
-    question = turns[-1].labels.get("question")  # what the user just asked
-    view = scenario.views["assistant"]
-    own = next((f for f in view.facts if f.slot == question and f.id not in _disclosed(turns)), None)
-    if own is not None:
+    labels = {"topic": talk.topic, "asks": False}
+    question = talk.turns[-1].labels.get("question")  # what the user just asked
+    own = [f for f in talk.scenario.views["assistant"].facts if f.slot == question and f.id not in talk.told]
+    if own:
         return Move(
-            role="assistant", intent="follow", instruction=f"say: {own.text}", fact_ids=(own.id,), labels=labels
+            role="assistant",
+            intent="follow",
+            instruction=f"say: {own[0].text}",
+            fact_ids=(own[0].id,),
+            labels=labels,
         )
-    instruction = "answer in a few words" if is_question(turns[-1].text or "") else "short, friendly reaction"
+    asked = is_question(talk.turns[-1].text or "")
+    instruction = "answer in a few words" if asked else "short, friendly reaction"
+    if talk.uptake:
+        instruction = f"short reaction: {talk.uptake}"
     return Move(role="assistant", intent="follow", instruction=instruction, labels=labels)
 
 
-def _follow_with_question(scenario: Scenario, turns: Sequence[Turn], topic: str) -> Move:
-    """After a refusal the assistant stays on the user's topic and asks what it has not asked yet."""
-    had = {f.slot for f in scenario.facts if f.id in _disclosed(turns)} | {t.labels.get("question") for t in turns}
-    left = [q for q in sorted(TOPICS[topic]["questions"]) if q not in had]
-    question = rng(scenario.seed, "follow", len(turns)).choice(left or sorted(TOPICS[topic]["questions"]))
-    about = [f.id for f in scenario.views["user"].facts if f.slot == question]
-    labels = {"topic": topic, "asks": True, "about": about, "question": question}
-    return Move(role="assistant", intent="follow", instruction=f"react, then ask: {question}?", labels=labels)
+def _user_facts(
+    data: TalkDomain, path: Sequence[str], digression: Digression | None, session: SessionLatents, rng: Random
+) -> tuple[Fact, ...]:
+    """Two things a topic: one they tell when asked, one they may bring up; with nothing hidden, both."""
+    tells = [(topic, told) for topic in path for told in data.tells(topic, rng, 2)]
+    open_all = session.cell in ("given", "useless")
+    facts = [
+        _fact("user", f"u{n}", *told, "volunteered" if open_all or n % 2 else "asked")
+        for n, (_, told) in enumerate(tells)
+    ]
+    if digression is not None:
+        facts.append(_fact("user", "d0", *data.tells(digression.topic, rng, 1)[0], "volunteered"))
+    return tuple(facts)
 
 
-def _ask(scenario: Scenario, intent: str, lead: str, topic: str, shift: bool, bridge: str | None = None) -> Move:
-    fact = next(f for f in scenario.views["user"].facts if topic_of(f) == topic)
-    labels: dict[str, Any] = {
-        "topic": topic,
-        "asks": True,
-        "about": [fact.id],
-        "topic_shift": shift,
-        "question": fact.slot,
-    }
-    if bridge is not None:
-        labels["bridge"] = bridge
-    return Move(role="assistant", intent=intent, instruction=f"{lead}: {fact.slot}?", labels=labels)
+def _assistant_facts(data: TalkDomain, path: Sequence[str], but: set[str], rng: Random) -> tuple[Fact, ...]:
+    """A tip on each topic, and experiences of its own with the first, other ones than the user's."""
+    tips = [_fact("assistant", f"a{n}", t, rng.choice(data.topics[t].tips), "volunteered") for n, t in enumerate(path)]
+    own = [_fact("assistant", f"r{n}", *told, "asked") for n, told in enumerate(data.tells(path[0], rng, 3))]
+    return (*tips, *(f for f in own if f.text not in but))
 
 
-def _reaction(turns: Sequence[Turn]) -> str:
-    return "answer" if is_question(turns[-1].text or "") else "react"
+def _not_so(data: TalkDomain, path: Sequence[str], planned: trouble.Trouble | None, holder: str) -> list[Fact]:
+    """What contradicts the things that are taken for granted of them."""
+    if planned is None or planned.type != "presupposition" or planned.other != holder:
+        return []
+    return [
+        _fact(holder, f"{trouble.NOT_SO}{topic}/{n}", assumed.what, assumed.corrected, "asked")
+        for topic in path
+        for n, assumed in enumerate(data.topics[topic].assumes)
+    ]
 
 
-def _refused_at(turns: Sequence[Turn]) -> int | None:
-    return next(
-        (
-            n
-            for n, t in enumerate(turns)
-            if n
-            and t.role == "user"
-            and t.intent_requested == "decline"
-            and turns[n - 1].intent_requested in ("offer", "bridge")
-        ),
-        None,
-    )
-
-
-def _pushes_after_refusal(turns: Sequence[Turn]) -> int:
-    refused = _refused_at(turns)
-    return 0 if refused is None else sum(t.intent_requested in ("offer", "bridge") for t in turns[refused:])
+def _fact(holder: str, name: str, slot: str, text: str, disclose: Disclosure) -> Fact:
+    return Fact(id=name, holder=holder, slot=slot, value=text, text=text, required=False, disclose=disclose)

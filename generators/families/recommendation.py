@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from generators.choice import Action, asking, draw, entropy, recommending
+from generators.choice import Action, Outlook, asking, draw, entropy, recommending
 from generators.domains.recommendation import Case, Domain, Item, RecommendationDomain, load
 from generators.latents.fitted import FittedLatents, Latents, committed
 from generators.latents.session import CELLS, Cell, SessionLatents, draw_session
@@ -19,11 +19,19 @@ from generators.ledger import volunteering
 from generators.matching import asked_for, named
 from generators.seeking import Talk, seeker_move
 from generators.speakers.chat_user import TYPING, ChatUser
+from generators.speakers.checks import coverage
 from generators.speakers.recommender import Recommender
 from schemas.contracts import Family, Services, Speaker
 from schemas.dialogue import Ending, Move, Turn
 from schemas.identity import rng
 from schemas.scenario import Disclosure, Fact, Scenario, View
+
+_USUALLY_WANTED = 3.0
+"""How many things matter to somebody who looks for something."""
+_USUAL_PATIENCE = 4
+"""How many messages that bring them nothing people put up with."""
+_SAID_BACK = 0.5
+"""Share of what the user has just said in a reason, from which the reason only says it back."""
 
 
 @cache
@@ -44,9 +52,9 @@ class Recommendation(Family):
     """What people are drawn from: the path of a file that `overture fit` wrote. Default: fitted on ReDial."""
     cells: dict[Cell, float] = Field(default_factory=lambda: dict(CELLS))
     """How often initiative is needed, needless, unwelcome or hopeless, by weight."""
-    temperature: float = Field(default=0.1, ge=0)
+    temperature: float = Field(default=0.02, ge=0)
     """Of the policies' softmax over actions; 0 takes the best."""
-    max_turns: int = 12
+    max_turns: int = 14
     """Most messages of a dialogue."""
 
     @model_validator(mode="after")
@@ -81,7 +89,9 @@ class Recommendation(Family):
             seed=0,
             goal=f"the user finds {data.item} that has all they want",
             views={
-                "assistant": View(role="assistant", brief=data.recommender),
+                "assistant": View(
+                    role="assistant", brief=data.recommender, private={"catalogue": _catalogue(data.name)}
+                ),
                 "user": View(
                     role="user",
                     brief=data.seeker,
@@ -150,10 +160,12 @@ class Recommendation(Family):
             return Move(role="assistant", intent="free")
         draws = rng(scenario.seed, "action", n)
         if talk.accepted is not None or talk.said_bye or n >= scenario.max_turns - 1:
-            return Move(role="assistant", intent="close", instruction="react, then say goodbye", labels={"asks": False})
-        if (asked_of := talk.asks_about) is not None:
-            return _explain(talk, asked_of)
-        choice = draw(self._actions(talk, draws), self.temperature, draws)
+            weighed = [Action("close", None, 1.0)]
+        elif (asked_of := talk.asks_about) is not None:
+            weighed = [Action("explain", asked_of, 1.0)]
+        else:
+            weighed = self._actions(talk, draws)
+        choice = draw(weighed, self.temperature, draws)
         labels = choice.labels
         if scenario.policy == "privileged":
             labels = labels | {"clairvoyant": _clairvoyant(talk, choice.action)}
@@ -161,7 +173,8 @@ class Recommendation(Family):
 
     def _actions(self, talk: Talk, draws: Random) -> list[Action]:
         left = talk.candidates()
-        items = recommending(left, draws)
+        outlook = _outlook(talk, left)
+        items = recommending(outlook, draws)
         waiting = [Action("wait", None, 0.0), Action("close", None, 0.9 if not left else -1.0)]
         match talk.scenario.policy:
             case "proactive":
@@ -169,18 +182,39 @@ class Recommendation(Family):
                     return [*(a._replace(score=0.0) for a in items), Action("close", None, 1.0)]
                 if talk.refused_questions or talk.shows("hurry") or len(left) < 2:
                     return [*items, *waiting]
-                open_slots = [s for s in talk.data.slots if s not in talk.known and s not in talk.asked]
                 beside = [Action("ask", n, 0.1) for n in talk.data.irrelevant if f"beside/{n}" not in talk.asked]
-                time_left = 1 - len(talk.turns) / talk.scenario.max_turns
-                return [*asking(left, open_slots, time_left), *beside, *items, *waiting]
+                return [*asking(outlook), *beside, *items, *waiting]
             case "privileged":
                 if talk.session.cell == "useless":
                     return [Action("close", None, 1.0)]
                 hidden = [slot for slot in talk.wants if slot not in talk.known and slot not in talk.asked]
                 targets = [Action("recommend", item.name, 1.0) for item in talk.targets()]
-                return [*(Action("ask", slot, 0.8) for slot in hidden), *targets, *waiting]
+                return [*(Action("ask", slot, 0.96) for slot in hidden), *targets, *waiting]
             case _:
                 return [*(a._replace(score=1.0) for a in items), *waiting]
+
+
+@cache
+def _catalogue(domain: str) -> str:
+    """What there is to recommend, for somebody who plays freely."""
+    return "\n".join(f"- {item.name}: {', '.join(item.has.values())}" for item in load(domain).items)
+
+
+def _outlook(talk: Talk, left: Sequence[Item]) -> Outlook:
+    """What was hinted at matters. Of the rest as many as people usually want, and one more than is known where an item
+    that has all that is known was declined.
+    """
+    free = [slot for slot in talk.data.slots if slot not in talk.known and slot not in talk.asked]
+    more = _USUALLY_WANTED - len(talk.known)
+    if any(t.intent_requested == "decline" and not t.labels.get("known") for t in talk.judged):
+        more = max(more, 1.0)
+    hinted = [slot for slot in free if slot in talk.hinted]
+    share = min(1.0, max(0.25, more - len(hinted)) / max(1, len(free) - len(hinted)))
+    matters = {slot: 1.0 if slot in hinted else share for slot in free}
+    idle = sum(t.intent_requested == "answer" and not t.facts_disclosed for t in talk.mine)
+    declined = sum(t.intent_requested == "decline" for t in talk.judged)
+    patience = max(1, _USUAL_PATIENCE - idle - declined)
+    return Outlook(left, matters, (talk.scenario.max_turns - len(talk.turns)) // 2, patience)
 
 
 def _wants(case: Case, data: RecommendationDomain, session: SessionLatents, rng: Random) -> list[Fact]:
@@ -246,14 +280,6 @@ def _clairvoyant(talk: Talk, action: Action) -> bool:
     return action.kind == "ask" and action.arg not in talk.hinted
 
 
-def _explain(talk: Talk, slot: str) -> Move:
-    item = talk.item(talk.recommended[-1])
-    said = f"it is {talk.data.slots[slot].item[item.has[slot]]}"
-    return Move(
-        role="assistant", intent="explain", instruction=f"say: {said}", labels={"asks": False, "explains": slot}
-    )
-
-
 def _worded(talk: Talk, action: Action, labels: dict[str, Any]) -> Move:
     match action.kind:
         case "ask":
@@ -275,24 +301,25 @@ def _worded(talk: Talk, action: Action, labels: dict[str, Any]) -> Move:
                 instruction=f"react, then recommend: {item.name}{_reason(talk, item)}",
                 labels=labels | {"item": item.name},
             )
+        case "explain":
+            slot, item = str(action.arg), talk.item(talk.recommended[-1])
+            said = f"say: {item.name} is {talk.data.slots[slot].item[item.has[slot]]}"
+            return _tells("explain", said, labels | {"explains": slot})
         case "close":
-            return Move(
-                role="assistant",
-                intent="close",
-                instruction="say nothing fits, then say goodbye"
-                if not talk.candidates()
-                else "react, then say goodbye",
-                labels=labels | {"asks": False},
-            )
+            fits = talk.accepted is not None or talk.candidates()
+            leave = "react, then say goodbye" if fits else "say nothing fits, then say goodbye"
+            return _tells("close", leave, labels)
         case _:
-            return Move(
-                role="assistant",
-                intent="wait",
-                instruction="short, friendly reaction",
-                labels=labels | {"asks": False},
-            )
+            return _tells("wait", "short, friendly reaction", labels)
+
+
+def _tells(intent: str, instruction: str, labels: dict[str, Any]) -> Move:
+    return Move(role="assistant", intent=intent, instruction=instruction, labels=labels | {"asks": False})
 
 
 def _reason(talk: Talk, item: Item) -> str:
+    """What it has of what they want, but for what was said of an earlier one, or by themselves just now."""
     known = [talk.data.slots[slot].item[value] for slot, value in talk.known.items() if item.has[slot] == value]
-    return f", it is {' and '.join(known[-2:])}" if known else ""
+    said, heard = " ".join(t.text or "" for t in talk.theirs), talk.turns[-1].text or ""
+    fresh = [words for words in known if coverage(said, words) < 1 and coverage(words, heard) < _SAID_BACK]
+    return f", it is {' and '.join(fresh[-2:])}" if fresh else ""

@@ -1,38 +1,62 @@
 """Social meta-learning (methods §2): the teacher privately holds what the problem leaves out, and its solution; the
-student has to draw it
-out by asking. About a quarter of the problems can be solved without asking.
+student has to draw it out by asking. In cells of their own nothing needed is missing, the teacher does not want to be
+asked, or nobody has what is missing.
 
 The student is the learner. Policies: `proactive` asks for what is visibly missing, then answers; `reactive` answers at
-once and asks
-only after it was told that it is wrong.
+once and asks only after it was told that it is wrong.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
+from pydantic import Field
+
+from generators.latents.fitted import FittedLatents, Latents, committed
+from generators.latents.session import Cell, SessionLatents, draw_session
+from generators.latents.tagger import is_question
 from generators.matching import nearest_fact
+from generators.speakers.chat_user import TYPING
+from generators.speakers.external import FREE
 from generators.speakers.student import Student
 from generators.speakers.teacher import Teacher
 from generators.tasks import catalog, external
-from generators.tasks.problem import Problem
+from generators.tasks.answers import read_answer
+from generators.tasks.distractors import with_distractor
+from generators.tasks.problem import AnswerKind, Problem
+from generators.teaching import Lesson, teacher_move, typing_of
 from schemas.contracts import Family, Services, Speaker
 from schemas.dialogue import Ending, Move, Turn
-from schemas.identity import rng
-from schemas.scenario import Fact, Scenario, View
+from schemas.scenario import Fact, Scenario, Verifier, View
 
-MOST_ANSWERS = 2
-"""With everything known; a student who is still wrong then is stuck, and the lesson ends."""
+CELLS: Mapping[Cell, float] = {
+    "needed": 0.42,
+    "given": 0.25,
+    "useless": 0.07,
+    "hurry": 0.08,
+    "refuses": 0.08,
+    "impossible": 0.10,
+}
+"""given: nothing is withheld; useless: only what nobody needs; hurry: the teacher has time for one question; refuses:
+it answers none before the student has tried; impossible: it lacks something needed, too.
+"""
+NO_ANSWER = Verifier(kind="text", answer="it cannot be known")
+"""Of the cell impossible: whatever is guessed is wrong."""
 
-
-_REDIRECTS = (
-    "Hm, what exactly do you need to know?",
-    "I'm not sure what you mean. Which part is missing?",
-    "Look at the question again, what is missing there?",
-    "Can you ask that in other words?",
+_TRIED = (
+    "I tried. Can you tell me {slot} now?",
+    "That was my try. Will you tell me {slot}?",
+    "Now that I tried, could you tell me {slot}?",
+    "So I had a go at it. Can I know {slot} now?",
 )
+
+
+@cache
+def _fitted() -> FittedLatents:
+    return committed("small_talk_latents")
 
 
 class Tutoring(Family):
@@ -43,16 +67,22 @@ class Tutoring(Family):
     speakers: ClassVar[Mapping[str, Speaker]] = {"student": Student(), "teacher": Teacher()}
 
     problems: Path | None = None
-    """JSONL or Parquet of problems instead of the built-in templates."""
-    solvable: float = 0.25
-    """Share of problems from which nothing is withheld."""
-    most_withheld: int = 2
+    """JSONL or Parquet of problems instead of the built-in templates; all are of the cell `given`."""
+    latents: Latents = Field(default_factory=_fitted)
+    """What teachers are drawn from: the path of a file that `overture fit` wrote. Default: that of small talk."""
+    cells: dict[Cell, float] = Field(default_factory=lambda: dict(CELLS))
+    """How often asking is needed, needless, unwelcome or hopeless, by weight."""
+    most_withheld: int = Field(default=2, ge=1)
     """Most facts withheld from one problem."""
     max_turns: int = 8
     """Most messages of a dialogue, the problem's statement included."""
 
     def sample(self, rng: Random) -> Scenario:
-        problem = self._problem(rng)
+        session, problem = self._case(rng)
+        known = session.cell != "impossible"
+        private = {"solution": problem.solution, "answer": problem.verifier.answer} if known else {}
+        typing = typing_of(session.person).model_dump_json()
+        needed = [fact for fact in problem.gaps if fact.required]
         return Scenario(
             family=self.name(),
             domain=problem.kind,
@@ -66,21 +96,35 @@ class Tutoring(Family):
                     brief="You are a tutor.",
                     public=problem.public,
                     facts=problem.gaps,
-                    private={"solution": problem.solution, "hint": problem.hint, "answer": problem.verifier.answer},
+                    private={**private, "hint": problem.hint, TYPING: typing},
                 ),
             },
-            session_latents={"withheld": len(problem.gaps), "steps": problem.steps},
-            verifier=problem.verifier,
-            plan={"answer_format": problem.answer_format, "choices": list(problem.choices)},
+            session_latents=session.label() | {"withheld": len(needed), "steps": problem.steps},
+            verifier=problem.verifier if known else NO_ANSWER,
+            plan={
+                "answer_format": problem.answer_format,
+                "answer_kind": problem.verifier.kind,
+                "choices": list(problem.choices),
+            },
             max_turns=self.max_turns,
         )
 
-    def _problem(self, rng: Random) -> Problem:
+    def _case(self, rng: Random) -> tuple[SessionLatents, Problem]:
+        """A teacher and a problem."""
         if self.problems is not None:
-            return rng.choice(_loaded(self.problems))
+            problem = rng.choice(_loaded(self.problems))
+            return draw_session(rng, self.latents, _background(problem.kind), {"given": 1.0}), problem
         template = rng.choice(catalog.ALL)
-        withhold = 0 if rng.random() < self.solvable else rng.randint(1, self.most_withheld)
-        return template.make(rng, withhold=withhold)
+        session = draw_session(rng, self.latents, _background(template.kind), self.cells)
+        complete = session.cell in ("given", "useless")
+        problem = template.make(rng, withhold=0 if complete else rng.randint(1, self.most_withheld))
+        if session.cell == "useless":
+            problem = with_distractor(problem, rng)
+        if session.cell == "impossible":
+            nobodys = rng.choice(problem.gaps).id
+            gaps = (f.model_copy(update={"disclose": "never"}) if f.id == nobodys else f for f in problem.gaps)
+            problem = problem.model_copy(update={"gaps": tuple(gaps)})
+        return session, problem
 
     def next(self, scenario: Scenario, turns: Sequence[Turn]) -> Move | Ending:
         if not turns:
@@ -93,46 +137,86 @@ class Tutoring(Family):
             return Ending(reason="gave_up", by="teacher")
         if len(turns) >= scenario.max_turns:
             return Ending(reason="max_turns")
-        return _student(scenario, turns) if last.role == "teacher" else _teacher(scenario, turns)
+        lesson = Lesson.of(scenario, turns)
+        return _student(lesson) if last.role == "teacher" else teacher_move(lesson)
 
     async def observe(self, scenario: Scenario, turns: Sequence[Turn], turn: Turn, services: Services) -> Turn:
-        """The verifier's result, and which withheld fact a question is about: neither side may compute them."""
+        """The verifier's result, and which withheld facts a question is about: neither side may compute them. Of a
+        free student, its answer, too.
+        """
+        if turn.role == "student" and turn.intent_requested == FREE:
+            turn = _read(turn, scenario.plan["answer_kind"], scenario.plan["choices"])
         if turn.answer is not None and scenario.verifier is not None:
             return turn.model_copy(update={"answer_correct": scenario.verifier.check(turn.answer)})
         if turn.role == "student" and "ask" in turn.acts:
-            fact = await nearest_fact(turn.text or "", missing(scenario, turns), services)
-            return turn.model_copy(update={"facts_asked": () if fact is None else (fact.id,)})
+            missing = Lesson.of(scenario, turns).missing
+            known = [fact for fact in scenario.views["teacher"].facts if fact not in missing]
+            return turn.model_copy(update={"facts_asked": await _asked(turn.text or "", [*missing, *known], services)})
         return turn
 
     def outcome(self, scenario: Scenario, turns: Sequence[Turn], ending: Ending) -> dict[str, Any]:
+        lesson = Lesson.of(scenario, turns)
         answers = [t for t in turns if t.answer is not None]
-        return {"success": any(t.answer_correct for t in answers), "answer": answers[-1].answer if answers else None}
+        return {
+            "success": any(t.answer_correct for t in answers),
+            "answer": answers[-1].answer if answers else None,
+            "abstained": not answers and ending.reason != "fault",
+            "cell": lesson.session.cell,
+            "initiative": lesson.session.initiative,
+            "questions": sum(t.role == "student" and "ask" in t.acts for t in turns),
+            "patience_spent": lesson.spent,
+        }
 
 
-def missing(scenario: Scenario, turns: Sequence[Turn]) -> list[Fact]:
-    """Withheld facts that have not come out yet, in the order of the problem."""
-    told = {i for t in turns for i in t.facts_disclosed}
-    return [f for f in scenario.views["teacher"].facts if f.id not in told]
+async def _asked(text: str, facts: Sequence[Fact], services: Services) -> tuple[str, ...]:
+    """Ids of what a message asks for, in its order; each of several questions for one thing at most.
+
+    `facts`: of equally near ones the first counts.
+    """
+    sentences = [s for s in re.findall(r"[^.!?\n]+[.!?\n]*", text) if is_question(s)]
+    found = [await nearest_fact(q, facts, services) for q in (sentences if len(sentences) > 1 else [text])]
+    return tuple(dict.fromkeys(fact.id for fact in found if fact is not None))
 
 
-def _student(scenario: Scenario, turns: Sequence[Turn]) -> Move:
-    gaps = missing(scenario, turns)
-    tried = any(t.answer is not None for t in turns)
-    room = scenario.max_turns - len(turns) >= 3  # a question, its reply and an answer
-    if gaps and room and (tried or scenario.policy == "proactive"):
-        # The public text shows what is missing; the slot names it in public words, never its value.
-        return Move(role="student", intent="ask", instruction=f"ask: {_question(gaps[0].slot)}")
+def _student(lesson: Lesson) -> Move:
+    scenario = lesson.scenario
     how = str(scenario.plan["answer_format"])
-    lead = "that was wrong, use the hint, " if tried else "guess what is missing, " if gaps else ""
+    if scenario.policy == "external":
+        said = f'Once you know the answer, write "Answer:" and {how}.'
+        return Move(role="student", intent=FREE, instruction=said)
+    room = scenario.max_turns - len(lesson.turns) >= 3  # a question, its reply and an answer
+    asks = (lesson.tried or scenario.policy == "proactive") and not lesson.discouraged
+    if lesson.open and room and asks:
+        return _asking(lesson)
+    guesses = any(fact.required for fact in lesson.missing)
+    lead = "that was wrong, use the hint, " if lesson.tried else "guess what is missing, " if guesses else ""
     return Move(
         role="student",
         intent="answer",
         instruction=f"{lead}work it out in one short sentence, answer with {how}",
-        labels={
-            "answer_kind": scenario.verifier.kind if scenario.verifier else "text",
-            "choices": scenario.plan["choices"],
-        },
+        labels={"answer_kind": scenario.plan["answer_kind"], "choices": scenario.plan["choices"]},
     )
+
+
+def _read(turn: Turn, kind: AnswerKind, choices: Sequence[str]) -> Turn:
+    """What somebody who plays freely answered, if it is plain; a message without an answer may be a question."""
+    answer = read_answer(turn.text or "", kind, choices)
+    if answer is None:
+        asks = "ask" in turn.acts
+        return turn.model_copy(update={"intent_detected": "ask" if asks else "say"})
+    return turn.model_copy(update={"answer": answer, "acts": ("answer",), "intent_detected": "answer"})
+
+
+def _asking(lesson: Lesson) -> Move:
+    """The public text shows what is missing; the slot names it in public words, never its value. Who was not answered
+    asks in other words; after a refusal in the program's, since a small model sends its first message again.
+    """
+    slot = lesson.open[0].slot
+    unanswered = [t.intent_requested for t in lesson.turns if t.intent_requested in ("refuse", "redirect")]
+    if unanswered[-1:] == ["refuse"]:
+        return Move(role="student", intent="ask", verbatim=lesson.drawn("tried", _TRIED).format(slot=slot))
+    again = (_question(slot), f"can you tell me {slot}?", f"i still need to know {slot}, what is it?")
+    return Move(role="student", intent="ask", instruction=f"ask: {again[min(len(unanswered), 2)]}")
 
 
 def _question(slot: str) -> str:
@@ -144,49 +228,8 @@ def _question(slot: str) -> str:
     )
 
 
-def _teacher(scenario: Scenario, turns: Sequence[Turn]) -> Move:
-    last = turns[-1]
-    if last.answer is not None:
-        return _feedback(scenario, turns, last)
-    asked = [f for f in missing(scenario, turns) if f.id in last.facts_asked]
-    if asked:
-        return Move(
-            role="teacher",
-            intent="tell",
-            instruction=f"tell: {asked[0].text}",
-            fact_ids=(asked[0].id,),
-            fallback=asked[0].text,
-        )
-    # A small model would tell something: nothing may come out here, so the words are the program's.
-    words = rng(scenario.seed, "redirect", len(turns)).choice(_REDIRECTS)
-    return Move(role="teacher", intent="redirect", verbatim=words)
-
-
-def _feedback(scenario: Scenario, turns: Sequence[Turn], last: Turn) -> Move:
-    if last.answer_correct:
-        return Move(role="teacher", intent="confirm", instruction="say it is right", fallback="Yes, that is right!")
-    if len(_informed_answers(scenario, turns)) >= MOST_ANSWERS:
-        return Move(
-            role="teacher",
-            intent="close",
-            instruction="say it is not right; hint: we look at it together tomorrow",
-            fallback="That is still not it. We look at it together tomorrow.",
-        )
-    hinted = sum(t.intent_requested == "hint" for t in turns)
-    hint = scenario.views["teacher"].private.get("hint")
-    said = hint if hint and not hinted else "Check each step from the start."
-    return Move(
-        role="teacher",
-        intent="hint",
-        instruction=f"say it is not right; hint: {said}",
-        fallback=f"Not quite. {said}",
-        labels={"hint": said},
-    )
-
-
-def _informed_answers(scenario: Scenario, turns: Sequence[Turn]) -> list[Turn]:
-    """Answers given when nothing was missing any more."""
-    return [t for n, t in enumerate(turns) if t.answer is not None and not missing(scenario, turns[:n])]
+def _background(kind: str) -> str:
+    return f"teaches {kind.replace('_', ' ')}"
 
 
 @cache

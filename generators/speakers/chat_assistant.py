@@ -50,9 +50,14 @@ class ChatAssistant(PromptedSpeaker):
         for fact in offered:
             if not await carries(text, fact.text, services):
                 raise InvalidOutput(f"the message does not offer {fact.text!r}: {text!r}", "offer_not_said")
-        item = move.labels.get("item")
-        if item and not set(plain(str(item))) <= set(plain(text)):
-            raise InvalidOutput(f"the message does not name {item!r}: {text!r}", "offer_not_said")
+        named = {
+            word for name in (move.labels.get("item"), *move.labels.get("names", ())) for word in plain(name or "")
+        }
+        if lacking := sorted(named - set(plain(text))):
+            raise InvalidOutput(f"the message does not name {' '.join(lacking)!r}: {text!r}", "offer_not_said")
+        says = move.labels.get("says")
+        if says and not await carries(text, str(says), services):
+            raise InvalidOutput(f"the message does not say {says!r}: {text!r}", "intent_not_met")
         question = move.labels.get("question")
         if question and not await carries(text, str(question), services, share=0.5):
             raise InvalidOutput(f"asks something other than {question!r}: {text!r}", "intent_not_met")

@@ -24,43 +24,55 @@ TYPING = "typing"
 
 
 class ChatUser(PromptedSpeaker):
-    """Puts a drawn intent, and at most one thing to tell, into a short text message typed the way this user types."""
+    """Rewrites the program's words as a short text message, typed the way this user types.
+
+    Small models leave a role that is played; asked to rewrite a message they keep to what it says.
+    """
 
     system: str = (
-        "{brief} Rewrite the words in brackets as your next text message:"
-        " same content, first person, casual, one short line."
+        "{brief} You rewrite your text messages: keep what they say, change a few words, casual, one short line."
     )
     demonstrations: tuple[Demonstration, ...] = (
         Demonstration(
-            heard="",
-            note="say hi and ask: do you live near the sea?",
-            message="hey! do you live near the sea?",
-            intent="ask",
+            heard="", note="rewrite: i broke my phone again", message="ugh, broke my phone again", intent="share"
         ),
-        Demonstration(heard="", note="i broke my phone again", message="ugh i broke my phone again", intent="share"),
         Demonstration(
-            heard="Hi! Do you live near the sea?",
-            note="i live in a tiny flat downtown",
-            message="nah i'm in a tiny flat downtown",
+            heard="Do you live near the sea?",
+            note="rewrite: i live in a tiny flat downtown",
+            message="nah im in this tiny flat downtown",
+        ),
+        Demonstration(
+            heard="What happened?", note="rewrite: my brother broke the tv", message="well my brother broke our tv lol"
+        ),
+        Demonstration(
+            heard="Where should it be?",
+            note="rewrite: i want a quiet place, not too far",
+            message="somewhere quiet and not too far away please",
+        ),
+        Demonstration(
+            heard="",
+            note="rewrite: hey, do you live near the sea?",
+            message="hey! so do you live by the sea?",
+            intent="ask",
         ),
         Demonstration(
             heard="You could try yoga, by the way.",
-            note="i hate yoga; then ask back",
+            note="rewrite: i hate yoga, you?",
             message="ugh i hate yoga, do you do it?",
             intent="answer_ask",
         ),
-        Demonstration(
-            heard="What did you do today?", note="my brother broke the tv", message="well my brother broke the tv lol"
-        ),
     )
     sampling: Sampling = Sampling(temperature=0.6, min_p=0.1, max_tokens=30)
-    attempts: int = 2
+    attempts: int = 3
+
+    def note(self, move: Move) -> str:
+        return f"rewrite: {move.fallback or move.instruction}"
 
     def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
-        """With a short history, what nobody asked for is worded from the note alone: with a message before it a small
-        model answers that instead.
+        """With a short history, what does not answer a question is worded from the note alone: with a message before
+        it a small model answers that instead.
         """
-        return () if self.history is not None and move.intent == "share" else super().shown(spoken, move)
+        return () if self.history is not None and move.intent in _ALONE else super().shown(spoken, move)
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
         asks = move.intent in ASKING
@@ -86,6 +98,7 @@ class ChatUser(PromptedSpeaker):
 
 
 ASKING = ("ask", "answer_ask")
+_ALONE = ("share", "request", "object", "decline")
 _MAY_ASK = (*ASKING, "request", "bye")
 
 
@@ -111,7 +124,10 @@ async def _says(
         raise InvalidOutput(f"does not say {wanted!r}: {text!r}", "intent_not_met")
     out = {i for t in turns for i in t.facts_disclosed}
     hidden = [f for f in view.facts if f.id not in out and f not in told]
-    if early := await told_early(text, told, hidden, services):
+    if move.verbatim is not None or not hidden:
+        return
+    meant = Fact(id="", holder=view.role, slot="", value="", text=move.fallback or move.instruction)
+    if early := await told_early(text, [*told, meant], hidden, services):
         raise InvalidOutput(f"the message gives {early.text!r} away: {text!r}", "told_early")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from generators.speakers.checks import check_message, tidy
+from generators.speakers.copied import check_not_copied
 from schemas.chat import CallKey, ChatReply, ChatRequest, Message, Sampling
 from schemas.contracts import Services, Speaker
 from schemas.dialogue import Move, Turn
@@ -54,12 +55,13 @@ class PromptedSpeaker(Speaker):
             return await self.label(self._turn(view, move, text=move.verbatim), view, turns, move, services)
         messages = self.prompt(view, turns, move)
         fault = InvalidOutput("no attempt was made", "no_attempts")
-        for attempt in range(self.attempts):
+        for tried in range(self.attempts):
+            attempt = move.remake * self.attempts + tried
             key = CallKey(turn=len(turns), attempt=attempt)
             request = ChatRequest(
                 key=key,
                 messages=messages,
-                sampling=_warmer(self.sampling, attempt),
+                sampling=_warmer(self.sampling, move.remake + tried),
                 seed=derive(seed, view.role, key.turn, key.step, attempt),
                 stop=() if self.answer_schema(view, move) else ("\n",),
                 json_schema=self.answer_schema(view, move),
@@ -90,8 +92,12 @@ class PromptedSpeaker(Speaker):
             prompt.append(Message("user", "\n".join(heard) or _NOTHING_HEARD))
             prompt.append(Message("assistant", turn.text or ""))
             heard = []
-        prompt.append(Message("user", "\n".join([*heard, f"[{move.instruction}]"])))
+        prompt.append(Message("user", "\n".join([*heard, f"[{self.note(move)}]"])))
         return tuple(prompt)
+
+    def note(self, move: Move) -> str:
+        """This turn's instruction, as it stands in the brackets."""
+        return move.instruction
 
     def demonstrated(self, move: Move) -> tuple[Demonstration, ...]:
         """The demonstrations this move's prompt begins with: all, or where the history is short those that fit."""
@@ -129,6 +135,7 @@ class PromptedSpeaker(Speaker):
     def _said(self, view: View, turns: Sequence[Turn], move: Move, reply: ChatReply, request: ChatRequest) -> Turn:
         text = self.text(reply, move)
         check_message(text, view.role, turns, learner_like=view.role == "assistant")
+        check_not_copied(text, view, turns, move, [d.message for d in self.demonstrated(move)])
         return self._turn(
             view,
             move,

@@ -14,19 +14,20 @@ OTHER = {"user": "assistant", "assistant": "user"}
 
 
 @pytest.mark.parametrize(
-    ("role", "text", "reason"),
+    ("role", "text", "kind", "showing"),
     [
-        ("user", "User: I went hiking.", "speaker_name_in_text"),
-        ("assistant", "**Assistant**: Where did you go?", "speaker_name_in_text"),
-        ("user", "As an AI language model, I cannot taste food.", "speaks_as_a_model"),
-        ("user", "I'm just an AI, so I have no weekend.", "speaks_as_a_model"),
-        ("user", "Hello! How can I help you today?", "helped_side_offers_help"),
-        ("user", "Is there anything else I can help you with?", "helped_side_offers_help"),
+        ("user", "User: I went hiking.", "role_flip", "speaker_name_in_text"),
+        ("assistant", "**Assistant**: Where did you go?", "role_flip", "speaker_name_in_text"),
+        ("user", "As an AI language model, I cannot taste food.", "assistant_speak", "speaks_as_a_model"),
+        ("user", "I'm just an AI, so I have no weekend.", "assistant_speak", "speaks_as_a_model"),
+        ("user", "Hello! How can I help you today?", "role_flip", "helped_side_offers_help"),
+        ("user", "Is there anything else I can help you with?", "role_flip", "helped_side_offers_help"),
     ],
 )
-def test_a_turn_in_the_other_partys_voice_is_found(role: str, text: str, reason: str):
+def test_a_turn_in_the_other_partys_voice_is_found(role: str, text: str, kind: str, showing: str):
     verdict = RoleConfusion().judge(talk(("assistant", "Hi."), (role, text)))
-    assert (verdict.keep, verdict.reason) == (False, reason)
+    assert (verdict.keep, verdict.reason) == (False, kind)
+    assert showing in (verdict.detail or "")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_a_party_in_its_own_voice_is_left_alone(role: str, text: str):
 def test_a_service_dialogue_with_its_roles_swapped_is_found_when_asked_for():
     swapped = talk(*((OTHER[role], text) for role, text in SERVICE[:3]))
     verdict = RoleConfusion(swap_margin=3).judge(swapped)
-    assert (verdict.keep, verdict.reason) == (False, "roles_swapped")
+    assert (verdict.keep, verdict.reason) == (False, "role_flip")
     assert RoleConfusion(swap_margin=3).judge(talk(*SERVICE)).keep
 
 

@@ -1,18 +1,20 @@
 """The loop: silences, events, double turns and more than two speakers; faults are data; the prefix is the state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, ClassVar
 
 import pytest
-from played import services
+from played import requests, services
 
-from generators.play import play
-from schemas.contracts import Family, Services, Speaker
+from generators.play import Watch, play
+from generators.speakers.prompted import Demonstration, PromptedSpeaker
+from schemas.contracts import Detector, Family, Services, Speaker
 from schemas.dialogue import Dialogue, Ending, Move, Turn
 from schemas.errors import ContentError, Unreachable
+from schemas.judgement import Fault
 from schemas.record import Record, from_row, messages, to_row
-from schemas.scenario import Scenario, View
+from schemas.scenario import Fact, Scenario, View
 
 
 class Says(Speaker):
@@ -110,3 +112,111 @@ async def test_a_fault_of_a_server_is_not_swallowed():
 
     with pytest.raises(Unreachable, match="gone"):
         await visit(guest=Unserved())
+
+
+class Typed(Says):
+    """Words of a model; the odd ones out are of its first tries."""
+
+    bad: int = 1
+    """How many tries at a turn are faulty."""
+
+    async def speak(self, view: View, turns: Sequence[Turn], move: Move, seed: int, services: Services) -> Turn:
+        said = await super().speak(view, turns, move, seed, services)
+        text = f"WRONG {move.remake}" if move.remake < self.bad else said.text
+        return said.model_copy(update={"text": text, "model": "scripted"})
+
+
+class Wrong(Detector):
+    """Finds the word."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("wrong_word",)
+
+    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+        for i, turn in enumerate(dialogue.turns):
+            if "WRONG" in (turn.text or ""):
+                yield Fault(turn=i, kind="wrong_word", detail=str(turn.text))
+
+
+async def watched(watch: Watch, **changed: Speaker) -> Dialogue:
+    family = Visit()
+    return await play(family, {**family.speakers, **changed}, family.sample(Random(0)), services(str), watch=watch)
+
+
+async def test_a_faulty_turn_of_the_partner_is_made_again_and_says_why():
+    dialogue = await watched(Watch((Wrong(),), 2), guest=Typed())
+    guest = [t for t in dialogue.turns if t.role == "guest"]
+    assert [t.text for t in guest] == ["guest after 1", "guest after 2"]
+    assert [t.labels["remade"] for t in guest] == [["wrong_word"]] * 2
+    assert all("faults" not in t.labels for t in dialogue.turns)
+
+
+async def test_when_the_remakes_are_spent_the_turn_stays_with_its_faults_and_is_dropped_by_the_filter():
+    dialogue = await watched(Watch((Wrong(),), 2), guest=Typed(bad=9))
+    turn = dialogue.turns[1]
+    assert turn.text == "WRONG 2"
+    assert turn.labels["remade"] == ["wrong_word", "wrong_word"]
+    assert turn.labels["faults"] == [{"kind": "wrong_word", "detail": "WRONG 2"}]
+    assert Wrong().judge(dialogue).reason == "wrong_word"
+    assert from_row(to_row(Record(dialogue=dialogue))).dialogue == dialogue
+
+
+@pytest.mark.parametrize("watch", [Watch((Wrong(),), 0), Watch((Wrong(drops=False),), 2)])
+async def test_without_a_budget_or_a_dropping_detector_a_fault_is_only_labelled(watch: Watch):
+    turn = (await watched(watch, guest=Typed())).turns[1]
+    assert turn.text == "WRONG 0" and "remade" not in turn.labels
+    assert [f["kind"] for f in turn.labels["faults"]] == ["wrong_word"]
+
+
+async def test_the_learner_is_never_made_again():
+    turn = (await watched(Watch((Wrong(),), 2), host=Typed())).turns[0]
+    assert turn.text == "WRONG 0" and "remade" not in turn.labels and turn.labels["faults"]
+
+
+class Wordy(PromptedSpeaker):
+    """Prompted, and labels nothing."""
+
+    system: str = "{brief}"
+    attempts: int = 2
+    demonstrations: tuple[Demonstration, ...] = (
+        Demonstration(heard="", note="say where you live", message="i live in a tiny flat downtown"),
+    )
+
+    async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
+        return turn
+
+
+MOVE = Move(role="guest", instruction="say you are late; then ask politely whether there is any room left")
+
+
+async def test_a_turn_made_again_is_asked_for_under_a_key_and_a_seed_of_its_own():
+    given = services(lambda r: "WRONG" if r.key.attempt < 2 else "all is well", "guest")
+    view = View(role="guest", brief="You visit.")
+    first = await Wordy().speak(view, [], MOVE, 1, given)
+    second = await Wordy().speak(view, [], MOVE.model_copy(update={"remake": 1}), 1, given)
+    asked = requests(given)
+    assert (first.text, second.text) == ("WRONG", "all is well")
+    assert [r.key.attempt for r in asked] == [0, 2]
+    assert asked[0].seed != asked[1].seed and asked[0].messages == asked[1].messages
+    assert asked[1].sampling.temperature > asked[0].sampling.temperature
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("am late, then ask politely whether there is any room left", False),
+        ("i live in a tiny flat downtown", False),
+        ("sorry i'm late, is there any room left?", True),
+        ("i have a cat called momo and it sleeps all day long", True),
+    ],
+)
+async def test_what_was_only_an_instruction_or_an_example_is_not_said(said: str, kept: bool):
+    fact = Fact(id="f", holder="guest", slot="", value="", text="i have a cat called momo and it sleeps all day long")
+    view = View(role="guest", brief="", facts=(fact,))
+    move = MOVE if "cat" not in said else Move(role="guest", instruction=fact.text, fact_ids=("f",))
+    given = services(lambda r: f"{said}{'' if r.key.attempt == 0 else ' hello there'}", "guest")
+    if kept:
+        assert (await Wordy().speak(view, [], move, 1, given)).text == said
+        return
+    with pytest.raises(ContentError) as fault:
+        await Wordy(attempts=1).speak(view, [], move, 1, given)
+    assert fault.value.reason == "copied_instruction"

@@ -1,5 +1,6 @@
 """Tutoring, played by a function: what is withheld comes out when it is asked for, and never the answer."""
 
+import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -9,20 +10,24 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from played import case, note, obeys, played
+from played import case, note, obeys, played, services
 
-from generators.families.tutoring import Tutoring
+from generators.families.tutoring import CELLS, Tutoring
+from generators.latents.session import SessionLatents
 from schemas.chat import ChatRequest
 from schemas.dialogue import Dialogue, Ending, Move, Turn
-from schemas.scenario import Scenario
+from schemas.scenario import Policy, Scenario
 
 FAMILY = Tutoring()
 seeds = st.integers(0, 100_000)
 
 
-def withheld(count: int, seed: int = 0) -> int:
-    """The first seed from `seed` on whose case withholds `count` facts."""
-    return next(s for s in range(seed, seed + 400) if len(case(FAMILY, s).views["teacher"].facts) == count)
+def withheld(count: int, cell: str = "needed", **latents: int) -> Scenario:
+    """The first case of a cell whose teacher holds `count` facts."""
+    cell = "given" if count == 0 else cell
+    cases = (case(FAMILY, s) for s in range(2000))
+    found = next(c for c in cases if len(c.views["teacher"].facts) == count and c.session_latents["cell"] == cell)
+    return found.model_copy(update={"session_latents": found.session_latents | latents})
 
 
 def knows(scenario: Scenario, answer: str | None = None) -> Any:
@@ -47,7 +52,8 @@ def test_the_student_sees_neither_the_withheld_facts_nor_the_solution(seed: int)
     student, teacher = scenario.views["student"], scenario.views["teacher"]
     seen = student.model_dump_json()
     assert student.facts == () and student.private == {} and student.public == teacher.public
-    assert not any(f.text in seen for f in teacher.facts) and teacher.private["solution"] not in seen
+    assert not any(f.text in seen for f in teacher.facts)
+    assert scenario.session_latents["cell"] == "impossible" or teacher.private["solution"] not in seen
 
 
 @given(seeds)
@@ -55,16 +61,32 @@ def test_a_case_is_decided_by_its_seed_and_its_base_case_is_the_template(seed: i
     scenario = case(FAMILY, seed)
     assert scenario == case(FAMILY, seed) and scenario.base_case_id.startswith("problem/")
     assert scenario.verifier is not None and scenario.verifier.check(scenario.verifier.answer)
+    assert SessionLatents.model_validate(
+        {k: v for k, v in scenario.session_latents.items() if k not in ("withheld", "steps")}
+    )
 
 
-def test_about_a_quarter_can_be_solved_without_asking():
-    counts = Counter(len(case(FAMILY, seed).views["teacher"].facts) for seed in range(600))
-    assert set(counts) == {0, 1, 2} and 110 < counts[0] < 190
+def test_a_quarter_needs_no_question_in_a_quarter_more_none_is_welcome_or_of_use_and_a_tenth_is_hopeless():
+    cases = [case(FAMILY, seed) for seed in range(600)]
+    counts = Counter(c.session_latents["initiative"] for c in cases)
+    assert 110 < sum(c.session_latents["cell"] == "given" for c in cases) < 190
+    assert counts["needless"] + counts["unwelcome"] >= 0.25 * 600 and 35 < counts["hopeless"] < 90
+    assert sum(CELLS.values()) == pytest.approx(1) and {len(c.views["teacher"].facts) for c in cases} == {0, 1, 2}
+    assert all((c.session_latents["withheld"] == 0) == (c.session_latents["initiative"] == "needless") for c in cases)
+
+
+@given(seeds)
+def test_what_a_case_withholds_goes_with_its_cell(seed: int):
+    scenario = case(FAMILY, seed)
+    facts, cell = scenario.views["teacher"].facts, scenario.session_latents["cell"]
+    assert bool(facts) == (cell != "given") and all(f.required for f in facts) == (cell != "useless")
+    assert sum(f.disclose == "never" for f in facts) == (cell == "impossible")
+    assert ("answer" in scenario.views["teacher"].private) == (cell != "impossible")
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 async def test_a_proactive_student_asks_for_all_that_is_missing_before_it_answers(count: int):
-    scenario = case(FAMILY, withheld(count))
+    scenario = withheld(count)
     dialogue, _ = await played(FAMILY, scenario, knows(scenario))
     asked_and_told = [("student", "ask"), ("teacher", "tell")] * count
     assert shape(dialogue) == [
@@ -77,7 +99,7 @@ async def test_a_proactive_student_asks_for_all_that_is_missing_before_it_answer
 
 
 async def test_a_reactive_student_answers_at_once_and_asks_once_it_was_told_that_it_is_wrong():
-    scenario = case(FAMILY, withheld(1), "reactive")
+    scenario = withheld(1).model_copy(update={"policy": "reactive"})
     dialogue, _ = await played(FAMILY, scenario, knows(scenario, "7777777"))
     assert shape(dialogue)[:5] == [
         ("teacher", "pose"),
@@ -91,7 +113,7 @@ async def test_a_reactive_student_answers_at_once_and_asks_once_it_was_told_that
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, st.sampled_from(["reactive", "proactive"]))
-async def test_a_fact_comes_out_only_after_it_was_asked_for_and_once(seed: int, policy: Any):
+async def test_a_fact_comes_out_only_after_it_was_asked_for_and_once(seed: int, policy: Policy):
     scenario = case(FAMILY, seed, policy)
     dialogue, _ = await played(FAMILY, scenario)
     assert len(dialogue.turns) <= scenario.max_turns
@@ -104,7 +126,7 @@ async def test_a_fact_comes_out_only_after_it_was_asked_for_and_once(seed: int, 
 
 
 async def test_a_student_who_stays_wrong_ends_the_lesson_without_hearing_the_answer():
-    scenario = case(FAMILY, withheld(0))
+    scenario = withheld(0)
     assert scenario.verifier is not None
     dialogue, _ = await played(FAMILY, scenario, knows(scenario, "7777777"))
     assert shape(dialogue)[-1] == ("teacher", "close") and dialogue.ending == Ending(reason="gave_up", by="teacher")
@@ -113,7 +135,7 @@ async def test_a_student_who_stays_wrong_ends_the_lesson_without_hearing_the_ans
 
 
 async def test_a_question_about_nothing_withheld_brings_out_nothing():
-    scenario = case(FAMILY, withheld(1))
+    scenario = withheld(1)
 
     def off_topic(request: ChatRequest) -> str | dict[str, Any]:
         return f"Do zebras yawn {request.key.turn} times?" if note(request).startswith("ask") else obeys(request)
@@ -126,19 +148,19 @@ async def test_a_question_about_nothing_withheld_brings_out_nothing():
 
 
 async def test_a_teacher_whose_model_says_something_else_tells_the_fact_in_the_programs_words():
-    scenario = case(FAMILY, withheld(1))
+    scenario = withheld(1)
     (fact,) = scenario.views["teacher"].facts
 
     def vague(request: ChatRequest) -> str | dict[str, Any]:
-        return "Well, who knows." if note(request).startswith("tell") else obeys(request)
+        return "Well, who knows." if note(request).startswith("rewrite") else obeys(request)
 
     dialogue, _ = await played(FAMILY, scenario, vague)
     told = next(t for t in dialogue.turns if t.facts_disclosed)
-    assert (told.text, told.model, told.labels["fallback"]) == (fact.text, None, "fact_not_said")
+    assert (told.labels["clean"], told.model, told.labels["fallback"]) == (fact.text, None, "fact_not_said")
 
 
 async def test_a_teacher_never_gives_the_answer_away():
-    scenario = case(FAMILY, withheld(0))
+    scenario = withheld(0)
     assert scenario.verifier is not None
     secret = scenario.verifier.answer
 
@@ -153,7 +175,7 @@ async def test_a_teacher_never_gives_the_answer_away():
 
 
 async def test_a_student_that_does_not_ask_when_it_should_ends_as_a_fault():
-    scenario = case(FAMILY, withheld(1))
+    scenario = withheld(1)
 
     def shy(request: ChatRequest) -> str | dict[str, Any]:
         return "I would rather not say." if note(request).startswith("ask") else obeys(request)
@@ -175,7 +197,7 @@ async def test_the_students_prompts_hold_nothing_withheld():
             dialogue, asked = await played(FAMILY, scenario, knows(scenario))
             requests += asked
             for request in asked:
-                before = " ".join(t.text or "" for t in dialogue.turns[: request.key.turn])
+                before = " ".join(t.labels.get("clean", t.text or "") for t in dialogue.turns[: request.key.turn])
                 if request.messages[0].content.startswith("You are a student"):
                     shown = "\n".join(m.content for m in request.messages)
                     hidden = [f for f in scenario.views["teacher"].facts if f.text not in before]
@@ -184,10 +206,127 @@ async def test_the_students_prompts_hold_nothing_withheld():
 
 
 def test_a_dialogue_that_runs_out_of_turns_ends_so():
-    scenario = case(FAMILY, withheld(2))
+    scenario = withheld(2)
     turns = [Turn(role="teacher", text="?") if n % 2 == 0 else Turn(role="student", text="?") for n in range(8)]
     assert FAMILY.next(scenario, turns) == Ending(reason="max_turns")
     assert isinstance(FAMILY.next(scenario, turns[:7]), Move)
+
+
+def teachers(dialogue: Dialogue) -> list[Turn]:
+    return [t for t in dialogue.turns if t.role == "teacher"]
+
+
+async def test_a_teacher_who_wants_a_try_first_answers_after_it():
+    scenario = withheld(1, "refuses")
+    dialogue, _ = await played(FAMILY, scenario, knows(scenario, "7777777"))
+    assert [t.intent_requested for t in dialogue.turns[:7]] == [
+        "pose",
+        "ask",
+        "refuse",
+        "answer",
+        "hint",
+        "ask",
+        "tell",
+    ]
+    assert dialogue.turns[1].text != dialogue.turns[5].text
+    reactive, _ = await played(FAMILY, scenario.model_copy(update={"policy": "reactive"}), knows(scenario, "7777777"))
+    assert "refuse" not in [t.intent_requested for t in reactive.turns]
+
+
+async def test_a_teacher_in_a_hurry_answers_one_question_says_so_and_leaves_at_the_next():
+    scenario = withheld(2, "hurry", tells=1)
+    dialogue, _ = await played(FAMILY, scenario)
+    assert [t.intent_requested for t in dialogue.turns[:4]] == ["pose", "ask", "tell", "answer"]
+    assert "time" in str(dialogue.turns[2].text) and dialogue.turns[2].labels["hurry"]
+    asks = [Turn(role="student", text="?", acts=("ask",), facts_asked=(f.id,)) for f in scenario.views["teacher"].facts]
+    closing = FAMILY.next(scenario, [*dialogue.turns[:1], asks[0], dialogue.turns[2], asks[1]])
+    assert isinstance(closing, Move) and closing.intent == "close"
+
+
+async def test_what_the_teacher_does_not_have_is_denied_once_and_every_answer_is_wrong():
+    scenario = withheld(1, "impossible")
+    dialogue, _ = await played(FAMILY, scenario)
+    assert [t.intent_requested for t in dialogue.turns] == [
+        "pose",
+        "ask",
+        "deny",
+        "answer",
+        "hint",
+        "answer",
+        "close",
+    ]
+    assert dialogue.ending == Ending(reason="gave_up", by="teacher")
+    assert (dialogue.outcome["success"], dialogue.outcome["abstained"]) == (False, False)
+    assert FAMILY.outcome(scenario, dialogue.turns[:3], Ending(reason="max_turns"))["abstained"] is True
+    assert not any(t.facts_disclosed for t in dialogue.turns) and dialogue.turns[2].labels["denied"]
+
+
+async def test_what_nobody_needs_is_told_too_and_the_answer_is_right_with_and_without_it():
+    scenario = withheld(1, "useless")
+    for policy, asked in (("proactive", 1), ("reactive", 0)):
+        now = scenario.model_copy(update={"policy": policy})
+        dialogue, _ = await played(FAMILY, now, knows(scenario))
+        assert (dialogue.outcome["success"], dialogue.outcome["questions"]) == (True, asked)
+
+
+async def test_at_most_as_many_facts_as_the_person_tells_come_out_at_once_and_the_rest_costs_patience():
+    first, second = withheld(2).views["teacher"].facts
+    both = Turn(role="student", text="?", acts=("ask",), facts_asked=(first.id, second.id))
+    pose = Turn(role="teacher", text="?", intent_requested="pose")
+    one = FAMILY.next(withheld(2, tells=1), [pose, both])
+    assert isinstance(one, Move) and one.fact_ids == (first.id,)
+    assert one.labels["withheld"] == [second.id] and one.labels["costs"] and "One thing at a time" in str(one.fallback)
+    two = FAMILY.next(withheld(2, tells=2), [pose, both])
+    assert isinstance(two, Move) and two.fact_ids == (first.id, second.id) and not two.labels
+
+
+async def test_two_questions_in_one_message_are_both_heard():
+    scenario = withheld(2)
+    first, second = scenario.views["teacher"].facts
+    turn = Turn(role="student", text=f"What about {second.slot}? And {first.slot}?", acts=("ask",))
+    heard = await FAMILY.observe(scenario, [], turn, services(obeys, "student"))
+    assert heard.facts_asked == (second.id, first.id)
+
+
+def test_patience_is_spent_by_questions_about_nothing_and_repeated_ones_and_then_the_lesson_ends():
+    scenario = withheld(2, patience=2)
+    fact = scenario.views["teacher"].facts[0]
+    turns = [Turn(role="teacher", text="?", intent_requested="pose")]
+    met: list[str] = []
+    for asked in ((fact.id,), (fact.id,), (), ()):
+        turns.append(Turn(role="student", text="?", acts=("ask",), facts_asked=asked))
+        move = FAMILY.next(scenario.model_copy(update={"max_turns": 20}), turns)
+        assert isinstance(move, Move)
+        met.append(move.intent)
+        told = {"facts_disclosed": move.fact_ids, "labels": move.labels}
+        turns.append(Turn(role="teacher", text="!", intent_requested=move.intent, **told))
+    assert met == ["tell", "repeat", "redirect", "close"]
+    assert FAMILY.next(scenario, turns[-1:]) == Ending(reason="gave_up", by="teacher")
+
+
+async def test_however_a_teacher_types_numbers_values_and_answers_stay():
+    styles: set[bool] = set()
+    for seed in range(60):
+        scenario = case(FAMILY, seed)
+        dialogue, _ = await played(FAMILY, scenario, knows(scenario))
+        for turn in teachers(dialogue)[1:]:
+            text, clean = str(turn.text), str(turn.labels["clean"])
+            assert re.findall(r"\d+", text) == re.findall(r"\d+", clean)
+            told = [f.value for f in scenario.facts if f.id in turn.facts_disclosed]
+            assert all(value in text for value in told if value in clean)
+            styles.add(text == clean)
+    assert styles == {True, False}
+
+
+async def test_what_a_model_adds_to_a_telling_is_cut():
+    scenario = withheld(1)
+
+    def chatty(request: ChatRequest) -> str | dict[str, Any]:
+        said = note(request).removeprefix("rewrite: ")
+        return f"{said} Does that help?" if note(request).startswith("rewrite") else obeys(request)
+
+    dialogue, _ = await played(FAMILY, scenario, chatty)
+    assert not any("help" in str(t.text) for t in teachers(dialogue))
 
 
 def test_problems_of_ones_own_replace_the_built_in_ones(tmp_path: Path):
@@ -196,3 +335,4 @@ def test_problems_of_ones_own_replace_the_built_in_ones(tmp_path: Path):
     scenario = case(Tutoring(problems=path))
     assert "Ann has 3 pens" in scenario.views["student"].public
     assert scenario.verifier is not None and scenario.verifier.check("7")
+    assert (scenario.session_latents["cell"], scenario.session_latents["initiative"]) == ("given", "needless")

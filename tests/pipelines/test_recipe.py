@@ -5,18 +5,23 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from generators.families.conversation import Conversation
 from generators.latents.fitted import committed
+from generators.speakers.external import External
 from pipelines.fingerprints import generation_fingerprint, reward_fingerprint, selection_fingerprint
 from pipelines.recipe import Recipe, dump_yaml, load, resolved
+from pipelines.recipe_families import FamilyEntry
 from pipelines.recipe_models import LlamaCpp, Remote
 from pipelines.recipe_yaml import read
+from pipelines.scenarios import group
 from schemas.errors import InputError, RecipeError
 
 ROOT = Path(__file__).parents[2]
 BROKEN = sorted((ROOT / "recipes" / "broken").glob("*.yaml"))
 TUTORING = "generators.families.tutoring.Tutoring"
+STUDENT = "generators.speakers.student.Student"
 CONVERSATION = "generators.families.conversation.Conversation"
 
 
@@ -131,14 +136,14 @@ def test_set_takes_yaml_values_list_indices_both_ways_and_makes_missing_mappings
     loaded = recipe(
         tmp_path,
         BOTH,
-        "families[0].unwelcome=0.5",
+        "families[0].trouble=0.5",
         "families.1.policies=[proactive]",
         "families.0.policies=[proactive]",
         "budget.minutes=2.5",
         "models.default.sampling.temperature=0",
         "oversample=1e1",
     )
-    assert isinstance(loaded.families[0].family, Conversation) and loaded.families[0].family.unwelcome == 0.5
+    assert isinstance(loaded.families[0].family, Conversation) and loaded.families[0].family.trouble == 0.5
     assert loaded.families[1].policies == ("proactive",)
     assert loaded.budget.minutes == 2.5
     assert loaded.models["default"].sampling == {"temperature": 0}
@@ -259,7 +264,6 @@ REMOTE = "models={default: {use: remote, base_url: 'http://127.0.0.1:1/v1', mode
         "concurrency=1",
         "oversample=2",
         "max_rounds=1",
-        "filters=[]",
         "selectors=[]",
         "discriminators=[]",
         "rewards=[]",
@@ -278,7 +282,7 @@ def test_what_decides_no_text_leaves_the_generation_fingerprint_alone(tmp_path: 
     "change",
     [
         "seed=8",
-        "families.0.unwelcome=0.5",
+        "families.0.trouble=0.5",
         "families.0.policies=[proactive, reactive]",
         "families.1.speakers.teacher.attempts=9",
         "families.1.speakers.teacher.system=Be brief.",
@@ -286,11 +290,25 @@ def test_what_decides_no_text_leaves_the_generation_fingerprint_alone(tmp_path: 
         "models.default.model=n",
         "models.default.sampling.temperature=0",
         "embedder={use: remote, base_url: 'http://127.0.0.1:1/v1', model: e}",
+        "remakes=2",
+        "filters=[]",
     ],
 )
 def test_what_decides_a_text_changes_the_generation_fingerprint(tmp_path: Path, change: str):
     before, after = recipe(tmp_path, BOTH, REMOTE), recipe(tmp_path, BOTH, REMOTE, change)
     assert generation_fingerprint(before) != generation_fingerprint(after)
+
+
+def test_of_the_filters_only_those_for_which_turns_are_made_again_decide_texts(tmp_path: Path):
+    def fingerprint(filters: str, remakes: int) -> str:
+        return generation_fingerprint(recipe(tmp_path, BOTH, f"filters=[{filters}]", f"remakes={remakes}"))
+
+    card, restart = "filters.copied_card.CopiedCard", "filters.restart.Restart"
+    none = fingerprint("", 1)
+    assert fingerprint("filters.repetition.Repetition", 1) == none
+    assert fingerprint("{use: filters.restart.Restart, drops: false}", 1) == none
+    assert fingerprint(card, 0) == none
+    assert fingerprint(f"{card}, {restart}", 1) == fingerprint(f"{restart}, {card}", 1) != none
 
 
 def with_latents(folder: Path, name: str) -> Recipe:
@@ -369,3 +387,98 @@ def test_the_resolved_recipe_holds_every_default(tmp_path: Path):
     assert data["families"][0]["share"] == 1.0
     assert data["families"][0]["speakers"]["teacher"]["use"] == "generators.speakers.teacher.Teacher"
     assert data["models"]["default"]["slots"] == 4
+
+
+MIXED = f"target: 4\nfamilies:\n  - use: {TUTORING}\n    policies: [reactive, {{reactive: 1, proactive: 3}}]\n"
+
+
+def test_a_policy_may_be_drawn_by_weight_for_every_case(tmp_path: Path):
+    mixed = recipe(tmp_path, MIXED)
+    entry = mixed.families[0]
+    assert entry.policies == ("reactive", {"reactive": 1.0, "proactive": 3.0}) and entry.siblings == 2
+    groups = [group(entry, index, mixed.seed, "f") for index in range(400)]
+    assert {first.policy for first, _ in groups} == {"reactive"}
+    assert 270 <= sum(second.policy == "proactive" for _, second in groups) <= 330
+    assert groups == [group(entry, index, mixed.seed, "f") for index in range(400)]
+    swapped = recipe(tmp_path, MIXED.replace("{reactive: 1, proactive: 3}", "{proactive: 3, reactive: 1}"))
+    assert groups[:50] == [group(swapped.families[0], index, mixed.seed, "f") for index in range(50)]
+    assert generation_fingerprint(swapped) == generation_fingerprint(mixed)
+    assert generation_fingerprint(recipe(tmp_path, dump_yaml(mixed))) == generation_fingerprint(mixed)
+    heavier = recipe(tmp_path, MIXED.replace("proactive: 3", "proactive: 4"))
+    assert generation_fingerprint(heavier) != generation_fingerprint(mixed)
+
+
+@pytest.mark.parametrize(
+    ("policies", "expected"),
+    [
+        ("[{reactive: 0}]", "policies[0].reactive: a weight should be a number above 0, not 0; leave out what is not"),
+        ("[reactive, {proactive: much}]", "policies[1].proactive: a weight should be a number above 0, not 'much'"),
+        ("[{proactive: .nan}]", "policies[0].proactive: a weight should be a number above 0"),
+        ("[{proactiv: 1}]", "policies[0].proactiv: 'proactiv' is not a choice; did you mean 'proactive'?"),
+        ("[{}]", "policies[0]: is an empty mixture; give policies by weight, as {reactive: 1, proactive: 3}"),
+        ("[3]", "policies[0]: should be a policy, or some by weight as {reactive: 1, proactive: 3}, not 3"),
+        ("reactive", "policies: should be a list"),
+    ],
+)
+def test_a_mixture_of_policies_that_is_wrong_says_what_would_be_right(tmp_path: Path, policies: str, expected: str):
+    assert expected in refusal(tmp_path, SHORT, f"families.0.policies={policies}")
+
+
+EXTERNAL = "generators.speakers.external.External"
+TWO = "models={default: {use: llama_cpp}, mine: {use: remote, base_url: 'http://127.0.0.1:1', model: m}}"
+
+
+def test_the_policy_external_is_played_by_a_speaker_and_a_model_of_its_own(tmp_path: Path):
+    sets = ("families.0.policies=[proactive, external]", TWO)
+    both = recipe(tmp_path, SHORT, *sets, "roles={external: mine}")
+    entry = both.families[0]
+    assert both.roles == {"external": "mine", "student": "default", "teacher": "default"}
+    assert entry.cast("proactive") == {r: s for r, s in entry.speakers.items() if r != "external"}
+    assert entry.cast("external") == {**entry.cast("proactive"), "student": External()}
+    brief = recipe(tmp_path, SHORT, *sets, "families.0.speakers.external.max_words=20")
+    assert brief.families[0].speakers["external"] == External(max_words=20)
+    prints = {generation_fingerprint(r) for r in (both, brief, recipe(tmp_path, SHORT, *sets), recipe(tmp_path, SHORT))}
+    assert len(prints) == 4
+    assert recipe(tmp_path, dump_yaml(both)) == both.model_copy(update={"name": both.name})
+
+
+def test_where_only_the_policy_external_is_played_nobody_words_notes_for_the_learner(tmp_path: Path):
+    alone = recipe(tmp_path, SHORT, "families.0.policies=[external]")
+    assert alone.roles == {"external": "default", "teacher": "default"}
+    assert sorted(alone.families[0].cast("external")) == ["student", "teacher"]
+    assert recipe(tmp_path, dump_yaml(alone)) == alone
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        (["families.0.speakers.external.attempts=1"], "speakers.external: no policy is `external`; add it to"),
+        ([f"families.0.speakers={{student: {{use: {EXTERNAL}}}}}"], "speakers.student: External follows no notes"),
+        (
+            ["families.0.policies=[external]", "families.0.speakers.student.attempts=1"],
+            "speakers.student: every policy is `external`, so no notes are worded for the student; write `external`",
+        ),
+        (
+            ["families.0.policies=[{reactive: 1, external: 1}]", "families.0.speakers.external.use=" + STUDENT],
+            "speakers.external: Student words notes, and the policy `external` has none; name one that plays freely",
+        ),
+    ],
+)
+def test_a_speaker_in_a_seat_it_cannot_play_is_refused(tmp_path: Path, sets: list[str], expected: str):
+    assert f"families[0].{expected}" in refusal(tmp_path, SHORT, *sets)
+
+
+def test_twins_double_a_group_and_differ_in_the_trouble_alone():
+    cells = {"needed": 1.0}
+    spec = {"use": "generators.families.conversation.Conversation", "trouble": 1, "twins": True, "cells": cells}
+    entry = FamilyEntry.model_validate({**spec, "policies": ["reactive", "proactive"]})
+    first, second, third, fourth = group(entry, 0, 7, "f")
+    assert [s.policy for s in (first, second, third, fourth)] == ["reactive", "proactive"] * 2
+    assert first.plan["trouble"] and not third.plan["trouble"]
+    assert first.plan | {"trouble": None} == third.plan and first.seed == fourth.seed
+    assert len({s.dialogue_id for s in (first, second, third, fourth)}) == 4 and first.group_id == fourth.group_id
+
+
+def test_twins_that_would_be_the_same_are_refused():
+    with pytest.raises(ValidationError, match="twins: needs"):
+        FamilyEntry.model_validate({"use": "generators.families.conversation.Conversation", "twins": True})

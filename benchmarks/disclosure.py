@@ -1,0 +1,506 @@
+"""Is it noticed when a simulated person tells too much or too little, and what an assistant asks for?
+
+    python benchmarks/disclosure.py [RUN_DIR...] [--sweep] [--show] [--sheet FILE]
+
+Prints recall and false alarms of the judges in `generators.matching` on `tests/generators/disclosure_cases.yaml`, with
+MiniLM. Thresholds were chosen on the slots of one half of it (--sweep shows how), the tables are of the other. For
+runs: how often a message asked of a model said too much or too little at its first attempt, was asked for again, and
+was replaced by the program's own words, by requested intent. --sheet writes a random hundred of these turns as CSV, to
+be checked by hand; with its column `right` filled (y or n) it is read, and not written again.
+"""
+
+import argparse
+import asyncio
+import csv
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+import orjson
+import yaml
+from intent_tagger import ROOT
+from intents_detected import Stored, shown, wilson
+
+from generators import matching
+from generators.domains import outreach, recommendation
+from generators.matching import asked_for, carries, nearest_fact, told_early
+from generators.speakers.chat_user import ASKING
+from generators.speakers.checks import pruned, tidy
+from pipelines.dialogue_files import read_dialogues
+from schemas.contracts import Services
+from schemas.dialogue import Dialogue
+from schemas.errors import InvalidOutput
+from schemas.judgement import Interval
+from schemas.scenario import Fact
+
+CASES = ROOT / "tests" / "generators" / "disclosure_cases.yaml"
+CHOOSING = get_args(recommendation.Domain)
+SEED, DRAWS, SHEET = 7, 1000, 100
+SWEPT = {
+    "MEANING_GIVEN_AWAY": np.arange(0.25, 0.71, 0.05),
+    "GIVEN_AWAY": np.arange(0.60, 0.91, 0.05),
+    "SAME_MEANING": np.arange(0.20, 0.71, 0.05),
+    "SAME_CONTENT": np.arange(0.40, 0.81, 0.05),
+    "SAME_ASKED": np.arange(0.15, 0.61, 0.05),
+    "SAME_QUESTION": np.arange(0.30, 0.71, 0.05),
+    "SAME_SLOT": np.arange(0.10, 0.61, 0.05),
+}
+
+
+class Case(NamedTuple):
+    """A message of a person, of whom it is known what they may tell and what not."""
+
+    kind: str
+    """leak, or what a control does instead."""
+    text: str
+    domain: str
+    fact: Fact
+    """What is given away, or is not."""
+    said: tuple[Fact, ...]
+    hidden: tuple[Fact, ...]
+    """All that they hold back, of what one person of the domain wants or worries about: `fact`, too."""
+    part: int
+    """0: thresholds are chosen on it; 1: reported."""
+
+
+class Asked(NamedTuple):
+    text: str
+    domain: str
+    asks: tuple[str, ...]
+    part: int
+
+
+class Embedder:
+    """Of texts known beforehand; of others only which they are, so that all are embedded at once."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, None] = {}
+        self._stored = Stored()
+        self._known = False
+
+    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+        self.texts.update(dict.fromkeys(texts))
+        return self._stored(texts) if self._known else np.zeros((len(texts), 2), np.float32)
+
+    def know(self) -> None:
+        self._stored(list(self.texts))
+        self._known = True
+
+
+def people(domain: str) -> list[dict[str, str]]:
+    """What each wants (slot -> value) or worries about (concern -> concern)."""
+    if domain in CHOOSING:
+        return [dict(case.wants) for case in recommendation.load(domain).cases]
+    return [{name: name for name in case.concerns} for case in outreach.load(domain).cases]
+
+
+def fact_of(domain: str, slot: str, value: str, draws: Random, text: str | None = None) -> Fact:
+    if domain in CHOOSING:
+        about, ways = (s := recommendation.load(domain).slots[slot]).about, s.values[value]
+    else:
+        about, ways = (c := outreach.load(domain).concerns[slot]).about, c.voiced
+    return Fact(id=slot, holder="user", slot=about, value=value, text=text or draws.choice(ways))
+
+
+def beside(domain: str, draws: Random) -> list[Fact]:
+    if domain not in CHOOSING:
+        return []
+    found = recommendation.load(domain).irrelevant.items()
+    return [
+        Fact(id=f"beside/{name}", holder="user", slot=s.about, value=name, text=draws.choice(s.answers), required=False)
+        for name, s in found
+    ]
+
+
+def part_of(domain: str, slot: str) -> int:
+    slots = recommendation.load(domain).slots if domain in CHOOSING else outreach.load(domain).concerns
+    return sorted(slots).index(slot) % 2
+
+
+def cases(rows: Iterable[Mapping[str, str]], told: bool) -> Iterator[Case]:
+    """`told`: behind something else that they may tell."""
+    for n, row in enumerate(rows):
+        draws, domain, slot = Random(f"{SEED} {n}"), row["domain"], row["slot"]
+        fact = fact_of(domain, slot, row["value"], draws, row["fact"])
+        like = [wants for wants in people(domain) if wants.get(slot) == row["value"]] or people(domain)
+        rest = [fact_of(domain, s, v, draws) for s, v in draws.choice(like).items() if s != slot]
+        said = tuple(rest[:1]) if told else ()
+        text = ", ".join([*(f.text.rstrip("?") for f in said), row["text"]])
+        hidden = (fact, *(f for f in rest if f not in said), *beside(domain, draws))
+        yield Case(row.get("kind", "leak"), text, domain, fact, said, hidden, part_of(domain, slot))
+
+
+def own_words() -> Iterator[Case]:
+    """What the program itself has people say: each fact that a person of a domain holds, while the rest is hidden."""
+    for domain in (*CHOOSING, *get_args(outreach.Domain)):
+        for n, wants in enumerate(people(domain)):
+            draws = Random(f"{SEED} {domain} {n}")
+            facts = [fact_of(domain, slot, value, draws) for slot, value in wants.items()]
+            rest = beside(domain, draws)
+            for fact in facts:
+                hidden = (*(f for f in facts if f is not fact), *rest)
+                yield Case("another fact", fact.text, domain, fact, (fact,), hidden, part_of(domain, fact.id))
+
+
+def questions(rows: Sequence[Mapping[str, Any]]) -> list[Asked]:
+    found: list[Asked] = []
+    for n, row in enumerate(rows):
+        asks = tuple(str(i).replace("irrelevant/", "beside/") for i in row["asks"])
+        single = len(asks) == 1 and not asks[0].startswith("beside/")
+        found.append(Asked(row["text"], row["domain"], asks, part_of(row["domain"], asks[0]) if single else n % 2))
+    return found
+
+
+async def early(case: Case, services: Services) -> bool:
+    """Of a leak: whether the fact itself is found; else whether any is."""
+    found = await told_early(case.text, case.said, case.hidden, services)
+    return found is not None and (case.kind != "leak" or found.id == case.fact.id)
+
+
+async def says(case: Case, services: Services) -> bool:
+    return await carries(case.text, case.fact.text, services)
+
+
+async def asks(case: Asked, services: Services) -> tuple[str, ...]:
+    data = recommendation.load(case.domain)
+    ways = {slot: s.ask for slot, s in data.slots.items()}
+    return await asked_for(case.text, ways | {f"beside/{n}": s.ask for n, s in data.irrelevant.items()}, services)
+
+
+async def about(case: Asked, services: Services) -> str | None:
+    """Which slot's public words a question is nearest to."""
+    slots = recommendation.load(case.domain).slots
+    facts = [Fact(id=i, holder="user", slot=s.about, value="", text="") for i, s in slots.items()]
+    found = await nearest_fact(case.text, facts, services)
+    return None if found is None else found.id
+
+
+class Judged(NamedTuple):
+    """All that was judged at one setting of the thresholds."""
+
+    early: list[tuple[Case, bool]]
+    says: list[tuple[Case, bool]]
+    asks: list[tuple[Asked, tuple[str, ...]]]
+    about: list[tuple[Asked, str | None]]
+
+
+class Material(NamedTuple):
+    alone: list[Case]
+    behind: list[Case]
+    own: list[Case]
+    asked: list[Asked]
+
+    async def judged(self, services: Services) -> Judged:
+        single = [c for c in self.asked if kind_of(c.asks) in ("a slot", "nothing")]
+        return Judged(
+            [(c, await early(c, services)) for c in (*self.alone, *self.behind, *self.own)],
+            [(c, await says(c, services)) for c in self.alone],
+            [(c, await asks(c, services)) for c in self.asked],
+            [(c, await about(c, services)) for c in single],
+        )
+
+
+def material() -> Material:
+    stored = yaml.safe_load(CASES.read_text())
+    rows = [*stored["leaks"], *stored["controls"]]
+    return Material(
+        list(cases(rows, told=False)), list(cases(rows, told=True)), list(own_words()), questions(stored["questions"])
+    )
+
+
+def share(hits: Sequence[bool]) -> Interval | None:
+    if not hits:
+        return None
+    found = wilson(sum(hits) / len(hits), len(hits))
+    return found._replace(low=max(0.0, found.low), high=min(1.0, found.high))
+
+
+def told_table(found: Judged, part: int) -> None:
+    print(f"\n| message ({'reported' if part else 'chosen on'}) | n | judged as given away | judged as said |")
+    print("|---|---:|---|---|")
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for case, hit in found.early:
+        if case.part == part:
+            where = ", behind what may be told" if case.said and case.kind != "another fact" else ""
+            groups["leak" + where if case.kind == "leak" else case.kind + where].append(hit)
+            if case.kind not in ("leak", "another fact"):
+                groups["all controls" + where].append(hit)
+    said: dict[str, list[bool]] = defaultdict(list)
+    for case, hit in found.says:
+        if case.part == part:
+            said[case.kind].append(hit)
+            if case.kind != "leak":
+                said["all controls"].append(hit)
+    for name, hits in sorted(groups.items()):
+        print(f"| {name} | {len(hits)} | {shown(share(hits))} | {shown(share(said.get(name, [])))} |")
+
+
+def kind_of(asked: Sequence[str]) -> str:
+    if len(asked) > 1:
+        return "two"
+    return "nothing" if not asked else "beside the point" if asked[0].startswith("beside/") else "a slot"
+
+
+def asked_table(found: Judged, part: int) -> None:
+    print(f"\n| asks for ({'reported' if part else 'chosen on'}) | n | read right | read as |\n|---|---:|---|---|")
+    rows = [(case, read) for case, read in found.asks if case.part == part]
+    for kind in ("a slot", "two", "beside the point", "nothing", "any"):
+        some = [(case, read) for case, read in rows if kind in ("any", kind_of(case.asks))]
+        wrong = Counter("another slot" if kind_of(r) == kind_of(c.asks) else kind_of(r) for c, r in some if r != c.asks)
+        as_ = ", ".join(f"{name} {n}" for name, n in wrong.most_common())
+        print(f"| {kind} | {len(some)} | {shown(share([r == c.asks for c, r in some]))} | {as_} |")
+    for kind in ("a slot", "nothing"):
+        near = [(next(iter(c.asks), None), r) for c, r in found.about if c.part == part and kind_of(c.asks) == kind]
+        none = f"nothing {sum(read is None for _, read in near)}" if kind == "a slot" else ""
+        print(f"| {kind}, by `nearest_fact` | {len(near)} | {shown(share([a == b for a, b in near]))} | {none} |")
+
+
+def figures(found: Judged, part: int) -> dict[str, float]:
+    """What thresholds are chosen by."""
+    leaks = [h for c, h in found.early if c.part == part and c.kind == "leak"]
+    false = [h for c, h in found.early if c.part == part and c.kind not in ("leak", "another fact")]
+    own = [h for c, h in found.early if c.part == part and c.kind == "another fact"]
+    said = [h for c, h in found.says if c.part == part and c.kind == "leak"]
+    unsaid = [h for c, h in found.says if c.part == part and c.kind != "leak"]
+    right = [r == c.asks for c, r in found.asks if c.part == part]
+    slots = [r == next(iter(c.asks), None) for c, r in found.about if c.part == part]
+    names = ("leaks found", "false", "own words", "said", "said falsely", "asked", "nearest")
+    return {n: float(np.mean(h)) for n, h in zip(names, (leaks, false, own, said, unsaid, right, slots), strict=True)}
+
+
+async def sweep(cases: Material, services: Services) -> None:
+    """One threshold at a time, the others as they are."""
+    for name, values in SWEPT.items():
+        kept = getattr(matching, name)
+        print(
+            f"\n| {name} ({kept}), chosen on | leaks found | false | own words | said | said falsely | asked | nearest |"
+        )
+        print("|---|---|---|---|---|---|---|---|")
+        for value in values:
+            setattr(matching, name, float(value))
+            cells = figures(await cases.judged(services), part=0).values()
+            print(f"| {value:.2f} | " + " | ".join(f"{x:.2f}" for x in cells) + " |")
+        setattr(matching, name, kept)
+
+
+class Said(NamedTuple):
+    """A message that a simulated person's model was asked for."""
+
+    dialogue: Dialogue
+    place: int
+    attempts: int
+    """0 where no journal tells."""
+    first: str | None
+    """The first answer as it was checked; None where it was no message."""
+    told: tuple[Fact, ...]
+    hidden: tuple[Fact, ...]
+    template: bool
+
+    @property
+    def intent(self) -> str:
+        return self.dialogue.turns[self.place].intent_requested or "none"
+
+    @property
+    def group(self) -> str:
+        return self.dialogue.scenario.group_id
+
+
+class Checked(NamedTuple):
+    said: Said
+    over: Fact | None
+    under: Fact | None
+
+
+def answers(run: Path) -> dict[tuple[str, int], list[str]]:
+    """What a run's models answered, by dialogue and turn, in the order of the attempts."""
+    found: dict[tuple[str, int], list[tuple[int, str]]] = defaultdict(list)
+    for file in sorted(run.glob("journal/*.sqlite")):
+        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as stored:
+            rows = stored.execute("SELECT dialogue_id, turn, attempt, answer FROM calls WHERE step = 'say'")
+            for dialogue, turn, attempt, answer in rows:
+                found[dialogue, turn].append((attempt, orjson.loads(answer)))
+    return {key: [a for _, a in sorted(some, key=lambda pair: pair[0])] for key, some in found.items()}
+
+
+def worded(dialogue: Dialogue, tried: Mapping[tuple[str, int], list[Any]]) -> Iterator[Said]:
+    view = dialogue.scenario.views[dialogue.partner]
+    out: set[str] = set()
+    for n, turn in enumerate(dialogue.turns):
+        before = out | set()
+        out |= set(turn.facts_disclosed)
+        template = "fallback" in turn.labels
+        if turn.role != dialogue.partner or turn.text is None or not (turn.model or template):
+            continue
+        told = tuple(f for f in view.facts if f.id in turn.facts_disclosed)
+        hidden = tuple(f for f in view.facts if f.id not in before and f not in told)
+        some = tried.get((dialogue.id, n), [])
+        first = checked_text(some[0], dialogue, n) if some else None if template else clean(turn.labels, turn.text)
+        yield Said(dialogue, n, len(some), first, told, hidden, template)
+
+
+def clean(labels: Mapping[str, Any], text: str) -> str:
+    return str(labels.get("clean", text))
+
+
+def checked_text(answer: Any, dialogue: Dialogue, place: int) -> str | None:
+    """An answer as its speaker reads it; None where it is no message."""
+    turns = dialogue.turns
+    heard = turns[place - 1].text if place and turns[place - 1].role != dialogue.partner else None
+    try:
+        text = tidy(answer["text"], answer.get("finish_reason") == "length")
+    except (InvalidOutput, KeyError):
+        return None
+    return pruned(text, heard, turns[place].intent_requested in ASKING)
+
+
+def turns_of(run: Path) -> Iterator[Said]:
+    """Of what was kept, and of what was not; of a run that was not finished, of its shards."""
+    tried = answers(run)
+    for name in ("data", "rejected") if (run / "data").is_dir() else ("shards",):
+        if any((run / name).glob("*.parquet")):
+            for record in read_dialogues(run / name):
+                if record.dialogue.partner in record.dialogue.scenario.views:
+                    yield from worded(record.dialogue, tried)
+
+
+async def checked(said: Said, services: Services) -> Checked:
+    if said.first is None:
+        return Checked(said, None, None)
+    over = await told_early(said.first, said.told, said.hidden, services)
+    under = [f for f in said.told if not await carries(said.first, f.text, services)]
+    return Checked(said, over, under[0] if under else None)
+
+
+def clustered(rows: Sequence[Checked], hit: Callable[[Checked], bool]) -> Interval | None:
+    """A share of turns, resampled by scenario group; at least as wide as Wilson's of so many groups."""
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for row in rows:
+        groups[row.said.group].append(hit(row))
+    if not groups:
+        return None
+    counts = np.array([(sum(hits), len(hits)) for hits in groups.values()], float)
+    drawn = counts[np.random.default_rng(SEED).integers(len(counts), size=(DRAWS, len(counts)))].sum(axis=1)
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
+    value = float(counts[:, 0].sum() / counts[:, 1].sum())
+    least = wilson(value, len(groups))
+    return Interval(
+        value, max(0.0, min(float(low), least.low)), min(1.0, max(float(high), least.high)), len(groups)
+    )
+
+
+def corrected(found: Interval | None, recall: float) -> Interval | None:
+    """As many as there would be had the judge found all; what it finds falsely stays in."""
+    if found is None or not recall:
+        return None
+    value, low, high = (min(1.0, x / recall) for x in found[:3])
+    return Interval(value, low, high, found.n)
+
+
+def run_table(rows: Sequence[Checked], found: Judged) -> None:
+    leaks = [h for c, h in found.early if c.part == 1 and c.kind == "leak"]
+    unsaid = [not h for c, h in found.says if c.part == 1 and c.kind != "leak"]
+    over, under = float(np.mean(leaks)), float(np.mean(unsaid))
+    print(f"\ncorrected: divided by the judge's recall, {over:.2f} of what is given away, {under:.2f} of what is not said")
+    names = "too much | corrected | too little | corrected | no message | asked again | template"
+    print(f"\n| intent | n | {names} |\n|---|---:|{'---|' * 7}")
+    for intent in (*sorted({row.said.intent for row in rows}), "all"):
+        some = [row for row in rows if intent in ("all", row.said.intent)]
+        tells = [row for row in some if row.said.told]
+        much = clustered([row for row in some if row.said.first], lambda row: row.over is not None)
+        little = clustered([row for row in tells if row.said.first], lambda row: row.under is not None)
+        cells = [much, corrected(much, over), little, corrected(little, under)]
+        cells.append(clustered(some, lambda row: row.said.first is None))
+        cells.append(clustered([row for row in some if row.said.attempts], lambda row: row.said.attempts > 1))
+        cells.append(clustered(some, lambda row: row.said.template))
+        print(f"| {intent} | {len(some)} | " + " | ".join(map(shown, cells)) + " |")
+
+
+COLUMNS = ("dialogue", "turn", "intent", "may_tell", "hidden", "message", "too_much", "too_little", "right")
+
+
+def sheet_rows(rows: Sequence[Checked]) -> Iterator[dict[str, str]]:
+    for row in Random(SEED).sample(rows, min(SHEET, len(rows))):
+        said = row.said
+        yield {
+            "dialogue": said.dialogue.id,
+            "turn": str(said.place),
+            "intent": said.intent,
+            "may_tell": " | ".join(f.text for f in said.told) or str(said.dialogue.turns[said.place].labels.get("says", "")),
+            "hidden": " | ".join(f.text for f in said.hidden if f.required),
+            "message": said.first or "",
+            "too_much": row.over.text if row.over else "",
+            "too_little": row.under.text if row.under else "",
+            "right": "",
+        }
+
+
+def sheet(file: Path, rows: Sequence[Checked]) -> None:
+    """Writes it, or, where somebody has filled in `right`, tells how often message and judge are right."""
+    if file.exists():
+        with file.open(newline="") as stored:
+            filled = [row for row in csv.DictReader(stored) if row["right"].strip()]
+        if filled:
+            print("\n| judged, by hand | n | message is right |\n|---|---:|---|")
+            for name, some in (
+                ("faultless to the judge", [r for r in filled if not (r["too_much"] or r["too_little"])]),
+                ("too much", [r for r in filled if r["too_much"]]),
+                ("too little", [r for r in filled if r["too_little"]]),
+                ("all", filled),
+            ):
+                right = [r["right"].strip().lower() in ("y", "yes", "1", "true") for r in some]
+                print(f"| {name} | {len(some)} | {shown(share(right))} |")
+            return
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, COLUMNS)
+        writer.writeheader()
+        writer.writerows(sheet_rows(rows))
+    print(f"\n{file}: {min(SHEET, len(rows))} turns, `right` to be filled with y or n")
+
+
+async def judge(cases: Material, said: Sequence[Said], services: Services) -> tuple[Judged, list[Checked]]:
+    return await cases.judged(services), [await checked(s, services) for s in said]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--sweep", action="store_true")
+    parser.add_argument("--show", action="store_true", help="what is read wrongly")
+    parser.add_argument("--sheet", type=Path, metavar="FILE")
+    wanted = parser.parse_args()
+    embedder, cases = Embedder(), material()
+    services = Services(chat={}, embed=embedder)
+    said = list(chain.from_iterable(map(turns_of, wanted.runs)))
+    asyncio.run(judge(cases, said, services))
+    embedder.know()
+    found, rows = asyncio.run(judge(cases, said, services))
+    for part in (0, 1):
+        told_table(found, part)
+        asked_table(found, part)
+    if wanted.show:
+        show(found, rows)
+    if wanted.sweep:
+        asyncio.run(sweep(cases, services))
+    if rows:
+        run_table(rows, found)
+        if wanted.sheet:
+            sheet(wanted.sheet, rows)
+
+
+def show(found: Judged, rows: Sequence[Checked]) -> None:
+    wrong = [(c.kind, c.text, c.fact.text) for c, hit in found.early if hit != (c.kind == "leak")]
+    wrong += [(f"said: {c.kind}", c.text, c.fact.text) for c, hit in found.says if hit != (c.kind == "leak")]
+    wrong += [(f"asks {c.asks}", c.text, str(read)) for c, read in found.asks if read != c.asks]
+    wrong += [(f"too much: {row.over.text}", row.said.first or "", row.said.intent) for row in rows if row.over]
+    wrong += [(f"too little: {row.under.text}", row.said.first or "", row.said.intent) for row in rows if row.under]
+    for line in wrong:
+        print(" | ".join(line))
+
+
+if __name__ == "__main__":
+    main()
