@@ -181,9 +181,10 @@ def meant(turn: Turn) -> str:
 
 
 def spoken(dialogue: Dialogue) -> Iterator[Spoken]:
-    """The partner's utterances, in order."""
+    """The partner's utterances, in order, but what everybody was given (a problem's text)."""
+    public = partner_view(dialogue).public
     for place, turn in enumerate(dialogue.turns):
-        if turn.role == dialogue.partner and turn.kind == "utterance" and turn.text:
+        if turn.role == dialogue.partner and turn.kind == "utterance" and turn.text and turn.text != public:
             yield Spoken(place, turn, meant(turn), dialogue.turns[:place])
 
 
