@@ -6,7 +6,11 @@ Prints recall and false alarms of the judges in `generators.matching` on `tests/
 MiniLM. Thresholds were chosen on the slots of one half of it (--sweep shows how), the tables are of the other. For
 runs: how often a message asked of a model said too much or too little at its first attempt, was asked for again, and
 was replaced by the program's own words, by requested intent. --sheet writes a random hundred of these turns as CSV, to
-be checked by hand; with its column `right` filled (y or n) it is read, and not written again.
+be checked by hand; with its column `right` filled (y or n) it is read, and not written again. Intervals are Wilson's,
+of runs by scenario group. A run's rates are by the judge that its generation used, too: the hand check is the other.
+
+Openings and hints are excused word by word, so that the controls of the kind `hint` taken from a domain file cannot
+fail; "another fact" is what the program itself has people say.
 """
 
 import argparse
@@ -14,20 +18,19 @@ import asyncio
 import csv
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
-import yaml
-from intent_tagger import ROOT
+from disclosure_cases import SEED, Asked, Case, Material, kind_of, material
 from intents_detected import Stored, shown, wilson
 
 from generators import matching
-from generators.domains import outreach, recommendation
+from generators.domains import recommendation
 from generators.matching import asked_for, carries, nearest_fact, told_early
 from generators.speakers.chat_user import ASKING
 from generators.speakers.checks import pruned, tidy
@@ -38,9 +41,7 @@ from schemas.errors import InvalidOutput
 from schemas.judgement import Interval
 from schemas.scenario import Fact
 
-CASES = ROOT / "tests" / "generators" / "disclosure_cases.yaml"
-CHOOSING = get_args(recommendation.Domain)
-SEED, DRAWS, SHEET = 7, 1000, 100
+DRAWS, SHEET = 1000, 100
 SWEPT = {
     "MEANING_GIVEN_AWAY": np.arange(0.25, 0.71, 0.05),
     "GIVEN_AWAY": np.arange(0.60, 0.91, 0.05),
@@ -50,29 +51,6 @@ SWEPT = {
     "SAME_QUESTION": np.arange(0.30, 0.71, 0.05),
     "SAME_SLOT": np.arange(0.10, 0.61, 0.05),
 }
-
-
-class Case(NamedTuple):
-    """A message of a person, of whom it is known what they may tell and what not."""
-
-    kind: str
-    """leak, or what a control does instead."""
-    text: str
-    domain: str
-    fact: Fact
-    """What is given away, or is not."""
-    said: tuple[Fact, ...]
-    hidden: tuple[Fact, ...]
-    """All that they hold back, of what one person of the domain wants or worries about: `fact`, too."""
-    part: int
-    """0: thresholds are chosen on it; 1: reported."""
-
-
-class Asked(NamedTuple):
-    text: str
-    domain: str
-    asks: tuple[str, ...]
-    part: int
 
 
 class Embedder:
@@ -90,70 +68,6 @@ class Embedder:
     def know(self) -> None:
         self._stored(list(self.texts))
         self._known = True
-
-
-def people(domain: str) -> list[dict[str, str]]:
-    """What each wants (slot -> value) or worries about (concern -> concern)."""
-    if domain in CHOOSING:
-        return [dict(case.wants) for case in recommendation.load(domain).cases]
-    return [{name: name for name in case.concerns} for case in outreach.load(domain).cases]
-
-
-def fact_of(domain: str, slot: str, value: str, draws: Random, text: str | None = None) -> Fact:
-    if domain in CHOOSING:
-        about, ways = (s := recommendation.load(domain).slots[slot]).about, s.values[value]
-    else:
-        about, ways = (c := outreach.load(domain).concerns[slot]).about, c.voiced
-    return Fact(id=slot, holder="user", slot=about, value=value, text=text or draws.choice(ways))
-
-
-def beside(domain: str, draws: Random) -> list[Fact]:
-    if domain not in CHOOSING:
-        return []
-    found = recommendation.load(domain).irrelevant.items()
-    return [
-        Fact(id=f"beside/{name}", holder="user", slot=s.about, value=name, text=draws.choice(s.answers), required=False)
-        for name, s in found
-    ]
-
-
-def part_of(domain: str, slot: str) -> int:
-    slots = recommendation.load(domain).slots if domain in CHOOSING else outreach.load(domain).concerns
-    return sorted(slots).index(slot) % 2
-
-
-def cases(rows: Iterable[Mapping[str, str]], told: bool) -> Iterator[Case]:
-    """`told`: behind something else that they may tell."""
-    for n, row in enumerate(rows):
-        draws, domain, slot = Random(f"{SEED} {n}"), row["domain"], row["slot"]
-        fact = fact_of(domain, slot, row["value"], draws, row["fact"])
-        like = [wants for wants in people(domain) if wants.get(slot) == row["value"]] or people(domain)
-        rest = [fact_of(domain, s, v, draws) for s, v in draws.choice(like).items() if s != slot]
-        said = tuple(rest[:1]) if told else ()
-        text = ", ".join([*(f.text.rstrip("?") for f in said), row["text"]])
-        hidden = (fact, *(f for f in rest if f not in said), *beside(domain, draws))
-        yield Case(row.get("kind", "leak"), text, domain, fact, said, hidden, part_of(domain, slot))
-
-
-def own_words() -> Iterator[Case]:
-    """What the program itself has people say: each fact that a person of a domain holds, while the rest is hidden."""
-    for domain in (*CHOOSING, *get_args(outreach.Domain)):
-        for n, wants in enumerate(people(domain)):
-            draws = Random(f"{SEED} {domain} {n}")
-            facts = [fact_of(domain, slot, value, draws) for slot, value in wants.items()]
-            rest = beside(domain, draws)
-            for fact in facts:
-                hidden = (*(f for f in facts if f is not fact), *rest)
-                yield Case("another fact", fact.text, domain, fact, (fact,), hidden, part_of(domain, fact.id))
-
-
-def questions(rows: Sequence[Mapping[str, Any]]) -> list[Asked]:
-    found: list[Asked] = []
-    for n, row in enumerate(rows):
-        asks = tuple(str(i).replace("irrelevant/", "beside/") for i in row["asks"])
-        single = len(asks) == 1 and not asks[0].startswith("beside/")
-        found.append(Asked(row["text"], row["domain"], asks, part_of(row["domain"], asks[0]) if single else n % 2))
-    return found
 
 
 async def early(case: Case, services: Services) -> bool:
@@ -189,27 +103,13 @@ class Judged(NamedTuple):
     about: list[tuple[Asked, str | None]]
 
 
-class Material(NamedTuple):
-    alone: list[Case]
-    behind: list[Case]
-    own: list[Case]
-    asked: list[Asked]
-
-    async def judged(self, services: Services) -> Judged:
-        single = [c for c in self.asked if kind_of(c.asks) in ("a slot", "nothing")]
-        return Judged(
-            [(c, await early(c, services)) for c in (*self.alone, *self.behind, *self.own)],
-            [(c, await says(c, services)) for c in self.alone],
-            [(c, await asks(c, services)) for c in self.asked],
-            [(c, await about(c, services)) for c in single],
-        )
-
-
-def material() -> Material:
-    stored = yaml.safe_load(CASES.read_text())
-    rows = [*stored["leaks"], *stored["controls"]]
-    return Material(
-        list(cases(rows, told=False)), list(cases(rows, told=True)), list(own_words()), questions(stored["questions"])
+async def judged(cases: Material, services: Services) -> Judged:
+    single = [c for c in cases.asked if kind_of(c.asks) in ("a slot", "nothing")]
+    return Judged(
+        [(c, await early(c, services)) for c in (*cases.alone, *cases.behind, *cases.own)],
+        [(c, await says(c, services)) for c in cases.alone],
+        [(c, await asks(c, services)) for c in cases.asked],
+        [(c, await about(c, services)) for c in single],
     )
 
 
@@ -238,12 +138,6 @@ def told_table(found: Judged, part: int) -> None:
                 said["all controls"].append(hit)
     for name, hits in sorted(groups.items()):
         print(f"| {name} | {len(hits)} | {shown(share(hits))} | {shown(share(said.get(name, [])))} |")
-
-
-def kind_of(asked: Sequence[str]) -> str:
-    if len(asked) > 1:
-        return "two"
-    return "nothing" if not asked else "beside the point" if asked[0].startswith("beside/") else "a slot"
 
 
 def asked_table(found: Judged, part: int) -> None:
@@ -277,13 +171,12 @@ async def sweep(cases: Material, services: Services) -> None:
     """One threshold at a time, the others as they are."""
     for name, values in SWEPT.items():
         kept = getattr(matching, name)
-        print(
-            f"\n| {name} ({kept}), chosen on | leaks found | false | own words | said | said falsely | asked | nearest |"
-        )
+        names = "leaks found | false | own words | said | said falsely | asked | nearest"
+        print(f"\n| {name} ({kept}), chosen on | {names} |")
         print("|---|---|---|---|---|---|---|---|")
         for value in values:
             setattr(matching, name, float(value))
-            cells = figures(await cases.judged(services), part=0).values()
+            cells = figures(await judged(cases, services), part=0).values()
             print(f"| {value:.2f} | " + " | ".join(f"{x:.2f}" for x in cells) + " |")
         setattr(matching, name, kept)
 
@@ -312,8 +205,10 @@ class Said(NamedTuple):
 
 class Checked(NamedTuple):
     said: Said
-    over: Fact | None
-    under: Fact | None
+    over: Fact | None = None
+    under: Fact | None = None
+    found: tuple[Fact, ...] = ()
+    """What it says of their facts."""
 
 
 def answers(run: Path) -> dict[tuple[str, int], list[str]]:
@@ -331,7 +226,7 @@ def worded(dialogue: Dialogue, tried: Mapping[tuple[str, int], list[Any]]) -> It
     view = dialogue.scenario.views[dialogue.partner]
     out: set[str] = set()
     for n, turn in enumerate(dialogue.turns):
-        before = out | set()
+        before = set(out)
         out |= set(turn.facts_disclosed)
         template = "fallback" in turn.labels
         if turn.role != dialogue.partner or turn.text is None or not (turn.model or template):
@@ -370,10 +265,12 @@ def turns_of(run: Path) -> Iterator[Said]:
 
 async def checked(said: Said, services: Services) -> Checked:
     if said.first is None:
-        return Checked(said, None, None)
+        return Checked(said)
     over = await told_early(said.first, said.told, said.hidden, services)
-    under = [f for f in said.told if not await carries(said.first, f.text, services)]
-    return Checked(said, over, under[0] if under else None)
+    carried = [await carries(said.first, fact.text, services) for fact in said.told]
+    under = [fact for fact, hit in zip(said.told, carried, strict=True) if not hit]
+    found = [fact for fact in said.told if fact not in under]
+    return Checked(said, over, under[0] if under else None, (*found, *([over] if over else [])))
 
 
 def clustered(rows: Sequence[Checked], hit: Callable[[Checked], bool]) -> Interval | None:
@@ -388,9 +285,7 @@ def clustered(rows: Sequence[Checked], hit: Callable[[Checked], bool]) -> Interv
     low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
     value = float(counts[:, 0].sum() / counts[:, 1].sum())
     least = wilson(value, len(groups))
-    return Interval(
-        value, max(0.0, min(float(low), least.low)), min(1.0, max(float(high), least.high)), len(groups)
-    )
+    return Interval(value, max(0.0, min(float(low), least.low)), min(1.0, max(float(high), least.high)), len(groups))
 
 
 def corrected(found: Interval | None, recall: float) -> Interval | None:
@@ -405,7 +300,11 @@ def run_table(rows: Sequence[Checked], found: Judged) -> None:
     leaks = [h for c, h in found.early if c.part == 1 and c.kind == "leak"]
     unsaid = [not h for c, h in found.says if c.part == 1 and c.kind != "leak"]
     over, under = float(np.mean(leaks)), float(np.mean(unsaid))
-    print(f"\ncorrected: divided by the judge's recall, {over:.2f} of what is given away, {under:.2f} of what is not said")
+    print(
+        f"\ncorrected: divided by the judge's recall, {over:.2f} of what is given away, {under:.2f} of what is not said"
+    )
+    if untried := sum(not row.said.attempts for row in rows):
+        print(f"{untried} of {len(rows)} messages without a journal: of these the last answer is judged, not the first")
     names = "too much | corrected | too little | corrected | no message | asked again | template"
     print(f"\n| intent | n | {names} |\n|---|---:|{'---|' * 7}")
     for intent in (*sorted({row.said.intent for row in rows}), "all"):
@@ -414,13 +313,14 @@ def run_table(rows: Sequence[Checked], found: Judged) -> None:
         much = clustered([row for row in some if row.said.first], lambda row: row.over is not None)
         little = clustered([row for row in tells if row.said.first], lambda row: row.under is not None)
         cells = [much, corrected(much, over), little, corrected(little, under)]
-        cells.append(clustered(some, lambda row: row.said.first is None))
-        cells.append(clustered([row for row in some if row.said.attempts], lambda row: row.said.attempts > 1))
+        tried = [row for row in some if row.said.attempts]
+        cells.append(clustered(tried, lambda row: row.said.first is None))
+        cells.append(clustered(tried, lambda row: row.said.attempts > 1))
         cells.append(clustered(some, lambda row: row.said.template))
         print(f"| {intent} | {len(some)} | " + " | ".join(map(shown, cells)) + " |")
 
 
-COLUMNS = ("dialogue", "turn", "intent", "may_tell", "hidden", "message", "too_much", "too_little", "right")
+COLUMNS = ("dialogue", "turn", "intent", "may_tell", "hidden", "message", "says", "too_much", "too_little", "right")
 
 
 def sheet_rows(rows: Sequence[Checked]) -> Iterator[dict[str, str]]:
@@ -430,9 +330,11 @@ def sheet_rows(rows: Sequence[Checked]) -> Iterator[dict[str, str]]:
             "dialogue": said.dialogue.id,
             "turn": str(said.place),
             "intent": said.intent,
-            "may_tell": " | ".join(f.text for f in said.told) or str(said.dialogue.turns[said.place].labels.get("says", "")),
+            "may_tell": " | ".join(f.text for f in said.told)
+            or str(said.dialogue.turns[said.place].labels.get("says", "")),
             "hidden": " | ".join(f.text for f in said.hidden if f.required),
             "message": said.first or "",
+            "says": " | ".join(f.text for f in row.found),
             "too_much": row.over.text if row.over else "",
             "too_little": row.under.text if row.under else "",
             "right": "",
@@ -463,7 +365,7 @@ def sheet(file: Path, rows: Sequence[Checked]) -> None:
 
 
 async def judge(cases: Material, said: Sequence[Said], services: Services) -> tuple[Judged, list[Checked]]:
-    return await cases.judged(services), [await checked(s, services) for s in said]
+    return await judged(cases, services), [await checked(s, services) for s in said]
 
 
 def main() -> None:

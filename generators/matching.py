@@ -1,7 +1,8 @@
 """Whether words carry a content, and which fact a question is about: shared content words first, embeddings where
 these are silent. What the domain files say in many ways is compared with all of them, less what else could be meant.
 
-Thresholds: half of `tests/generators/disclosure_cases.yaml`, by `benchmarks/disclosure.py`, which reports on the other.
+SAME_MEANING, MEANING_GIVEN_AWAY and SAME_ASKED were chosen by `benchmarks/disclosure.py` on half of
+`tests/generators/disclosure_cases.yaml`; it reports on the other.
 """
 
 import re
@@ -93,11 +94,11 @@ async def told_early(text: str, said: Sequence[Fact], hidden: Sequence[Fact], se
     pieces = list(dict.fromkeys([*clauses(text), *clauses(_beyond(text, said))]))
     contents = [fact.text for fact in (*hidden, *said)]
     found = await above(pieces, contents, Limits(MEANING_GIVEN_AWAY, GIVEN_AWAY), services)
-    most, early = 0.0, None
+    most, early, asks = 0.0, None, is_question(text)
     for piece, row in zip(pieces, found.tolist(), strict=True):
         least = max([most, *row[len(hidden) :]])
         for fact, over in zip(hidden, row, strict=False):
-            if over >= least and not _excused(piece, meaning(fact.text)):
+            if over >= least and not _excused(piece, meaning(fact.text), asks):
                 least, most, early = over, over, fact
     return early
 
@@ -109,12 +110,12 @@ def _beyond(text: str, said: Sequence[Fact]) -> str:
     return ", ".join(rest) if 0 < len(rest) < len(parts) else text
 
 
-def _excused(piece: str, meant: Meaning | None) -> bool:
+def _excused(piece: str, meant: Meaning | None, asks: bool) -> bool:
     """Whether a clause is nearly something that people say there and that gives nothing away."""
     words = content_words(piece)
     if meant is None:
         return False
-    among = (*meant.harmless, *(meant.asking if is_question(piece) else ()))
+    among = (*meant.harmless, *(meant.asking if asks else ()))
     return not words or any(len(words & other) >= _OWN_WORDS * len(words) for other in among)
 
 

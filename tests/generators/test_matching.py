@@ -66,7 +66,9 @@ async def test_a_secret_is_found_behind_what_may_be_told():
 
 
 async def test_the_words_of_a_secret_give_it_away_whatever_the_embedding_says():
-    secret = Fact(id="x", holder="user", slot="the pet", value="dog", text="our neighbour borrowed a purple wheelbarrow")
+    secret = Fact(
+        id="x", holder="user", slot="the pet", value="dog", text="our neighbour borrowed a purple wheelbarrow"
+    )
     assert await told_early("that neighbour borrowed my purple wheelbarrow", (), (secret,), SERVICES) == secret
 
 
@@ -130,7 +132,7 @@ def test_every_value_of_a_slot_is_told_from_its_others():
     for name in CHOOSING:
         for slot in recommendation.load(name).slots.values():
             meant = {value: meaning(ways[0]) for value, ways in slot.values.items()}
-            assert all(m and m.own not in m.others and len(m.others) == len(meant) - 1 for m in meant.values())
+            assert all(m and m.own not in m.others and len(m.others) >= len(meant) - 1 for m in meant.values())
 
 
 def test_there_are_a_hundred_cases_of_each_kind_on_what_the_domains_hold():

@@ -76,12 +76,12 @@ def test_a_run_killed_at_ten_moments_ends_in_the_same_bytes(tmp_path: Path, serv
     draws = random.Random(5)
     answered = kills = 0
     answered_at: list[tuple[int, Counter[str]]] = []
-    with ScriptedProcess("--reply", "scripted_players:obey", "--latency-ms", "15", "--keep-requests") as slow:
+    with ScriptedProcess("--reply", "scripted_players:obey", "--latency-ms", "20", "--keep-requests") as slow:
         path = recipe(tmp_path, slow.base_url, target=60)
         command = [sys.executable, str(TESTS / "run_driver.py"), str(path), str(tmp_path / "killed")]
         while kills < 10:
             process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True)
-            _await_answers(slow, answered + draws.randint(5, 60), process)
+            _await_answers(slow, answered + draws.randint(3, 35), process)
             process.kill()
             assert process.wait() == -signal.SIGKILL, f"ended by itself before kill {kills + 1}"
             kills += 1

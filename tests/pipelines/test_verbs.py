@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,9 @@ def test_judged_dialogues_come_back_with_verdicts_and_labels(tmp_path: Path, own
     code, out, _ = overture("judge", own, "--out", tmp_path / "judged.parquet")
     found = records(tmp_path / "judged.parquet")
     dropped = [r for r in found if r.selection is not None]
-    assert code == 0 and f"of 24 dialogues are valid; dropped: {len(dropped)} " in out
+    counted = Counter(r.selection.reason for r in dropped if r.selection)
+    reasons = ", ".join(f"{n} {reason}" for reason, n in counted.most_common())
+    assert code == 0 and dropped and f"{24 - len(dropped)} of 24 dialogues are valid; dropped: {reasons}." in out
     assert {r.dialogue.scenario.family for r in dropped} >= {"conversation"} and len(found) == 24
     assert all(r.selection and not r.selection.keep and r.selection.reason != "ok" for r in dropped)
     valid = [r for r in found if r.selection is None]
