@@ -65,6 +65,8 @@ class Embedder:
         self.texts.update(dict.fromkeys(texts))
         return self._stored(texts) if self._known else np.zeros((len(texts), 2), np.float32)
 
+    phrases = embed
+
     def know(self) -> None:
         self._stored(list(self.texts))
         self._known = True

@@ -37,6 +37,8 @@ class MiniLM:
         vectors: Any = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, np.float32)
 
+    phrases = embed
+
 
 async def table(title: str, fresh: bool, services: Services, show: bool) -> None:
     right, wrong, missed = Counter[str](), Counter[str](), Counter[str]()

@@ -49,6 +49,8 @@ class Embedder:
                 row[int.from_bytes(digest[:2]) % 512] += 1
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
+    phrases = embed
+
 
 def in_words(move: Move) -> str:
     """A move's content as it stands."""

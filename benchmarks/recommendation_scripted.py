@@ -50,6 +50,8 @@ class Embedder:
                 row[int.from_bytes(digest[:2]) % 512] += 1
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
+    phrases = embed
+
 
 class Says(Speaker):
     """Says what its move says."""

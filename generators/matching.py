@@ -60,8 +60,8 @@ async def above(pieces: Sequence[str], contents: Sequence[str], limits: Limits, 
     meant = [(words, meaning(words)) for words in contents]
     texts = [t for words, m in meant for t in ((words,) if m is None else (m.own, *m.others))]
     place = {t: n for n, t in enumerate(dict.fromkeys(texts))}
-    vectors = await services.embed.embed([*pieces, *place])
-    similar = vectors[: len(pieces)] @ vectors[len(pieces) :].T
+    spoken, meanings = await services.embed.embed(pieces), await services.embed.phrases(list(place))
+    similar = spoken @ meanings.T
     found: list[np.ndarray] = []
     for words, m in meant:
         if m is None:
@@ -137,12 +137,11 @@ async def asked_for(text: str, questions: Mapping[str, str], services: Services)
     """
     items = {name for words in questions.values() for name in items_near(words)}
     asked = [s for s in re.findall(r"[^.!?\n]+[.!?\n]*", text) if is_question(s) and not named(s, sorted(items))]
-    if not asked:
+    if not asked or not questions:
         return ()
     ways = {i: ways_to_ask(words) for i, words in questions.items()}
     texts = [way for some in ways.values() for way in some]
-    vectors = await services.embed.embed([*asked, *texts])
-    similar = vectors[: len(asked)] @ vectors[len(asked) :].T
+    similar = await services.embed.embed(asked) @ (await services.embed.phrases(texts)).T
     found: list[str] = []
     for sentence, row in zip(asked, similar, strict=True):
         at, best = 0, (0.0, "")
@@ -164,7 +163,6 @@ async def nearest_fact(question: str, facts: Sequence[Fact], services: Services)
     best, fact = max(((coverage(question, f.slot), f) for f in facts), key=lambda pair: pair[0])
     if best >= 0.6:
         return fact
-    vectors = await services.embed.embed([question, *[f.slot for f in facts]])
-    similar = vectors[1:] @ vectors[0]
+    similar = await services.embed.phrases([f.slot for f in facts]) @ (await services.embed.embed([question]))[0]
     place = int(similar.argmax())
     return facts[place] if similar[place] >= SAME_SLOT else None

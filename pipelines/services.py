@@ -161,6 +161,9 @@ class JournalledEmbedder:
             return vectors
         return np.frombuffer(known, np.float32).reshape(len(texts), -1)
 
+    async def phrases(self, texts: Sequence[str]) -> "np.ndarray":
+        return await self.model.phrases(texts)
+
 
 class Models:
     """The models of a worker's roles, over the connections of its loop."""

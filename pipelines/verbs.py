@@ -151,6 +151,8 @@ class _NoEmbedder:
     async def embed(self, texts: Sequence[str]) -> np.ndarray:
         raise DataError("this reward asks a model; use it in a recipe")
 
+    phrases = embed
+
 
 def score(path: Path, out: Path) -> int:
     rewards = [build(spec, Reward) for spec in recipes.DEFAULT_REWARDS]

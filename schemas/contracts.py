@@ -32,6 +32,10 @@ class Embedder(Protocol):
         """float32 [len(texts), dim], rows of unit length."""
         ...
 
+    async def phrases(self, texts: Sequence[str]) -> "np.ndarray":
+        """The same of texts that every dialogue compares with: asked once, kept, and in no journal."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Services:

@@ -37,6 +37,8 @@ class Embedder:
     async def embed(self, texts: Sequence[str]) -> np.ndarray:
         return hashed_embed(texts)
 
+    phrases = embed
+
 
 def services(says: Says, *roles: str) -> Services:
     model = Model(says)

@@ -33,6 +33,8 @@ class _NoEmbedder:
     async def embed(self, texts: Any) -> Any:
         raise NotImplementedError
 
+    phrases = embed
+
 
 def prompts(record: Record) -> list[list[dict[str, str]]]:
     """The messages of every request a dialogue took, rendered again by its own speakers."""

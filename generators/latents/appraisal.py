@@ -113,8 +113,7 @@ async def meant_by(
         (questions, {name: concern.ask for name, concern in data.concerns.items()}),
     ):
         if spoken and meanings:
-            vectors = await services.embed.embed([*spoken, *meanings.values()])
-            near = vectors[: len(spoken)] @ vectors[len(spoken) :].T
+            near = await services.embed.embed(spoken) @ (await services.embed.phrases(list(meanings.values()))).T
             names = list(meanings)
             found += [names[int(row.argmax())] for row in near if row.max() >= SAME_CONTENT]
     return found

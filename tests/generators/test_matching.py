@@ -37,6 +37,8 @@ class Senses:
         vectors = np.array(rows, np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
+    phrases = embed
+
 
 SERVICES = Services(chat={}, embed=Senses())
 
