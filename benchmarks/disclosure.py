@@ -31,10 +31,13 @@ from intents_detected import Stored, shown, wilson
 
 from generators import matching
 from generators.domains import recommendation
+from generators.judging import JUDGE
 from generators.matching import asked_for, carries, nearest_fact, told_early
 from generators.speakers.chat_user import ASKING
 from generators.speakers.checks import pruned, tidy
+from inference.client import Connections
 from pipelines.dialogue_files import read_dialogues
+from schemas.chat import ChatReply, ChatRequest, EndpointSpec
 from schemas.contracts import Services
 from schemas.dialogue import Dialogue
 from schemas.errors import InvalidOutput
@@ -366,6 +369,21 @@ def sheet(file: Path, rows: Sequence[Checked]) -> None:
     print(f"\n{file}: {min(SHEET, len(rows))} turns, `right` to be filled with y or n")
 
 
+class Judge:
+    """The model of a server, which is asked the same once."""
+
+    def __init__(self, base_url: str):
+        self._spec = EndpointSpec(base_url=base_url, model="judge")
+        self._known: dict[str, ChatReply] = {}
+
+    async def ask(self, request: ChatRequest) -> ChatReply:
+        shown = request.messages[-1].content
+        if shown not in self._known:
+            async with Connections() as connections:
+                self._known[shown] = await connections.chat(self._spec).ask(request)
+        return self._known[shown]
+
+
 async def judge(cases: Material, said: Sequence[Said], services: Services) -> tuple[Judged, list[Checked]]:
     return await judged(cases, services), [await checked(s, services) for s in said]
 
@@ -376,9 +394,10 @@ def main() -> None:
     parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--show", action="store_true", help="what is read wrongly")
     parser.add_argument("--sheet", type=Path, metavar="FILE")
+    parser.add_argument("--judge", metavar="BASE_URL", help="whose model reads the messages, as the role `judge`")
     wanted = parser.parse_args()
     embedder, cases = Embedder(), material()
-    services = Services(chat={}, embed=embedder)
+    services = Services(chat={JUDGE: Judge(wanted.judge)} if wanted.judge else {}, embed=embedder)
     said = list(chain.from_iterable(map(turns_of, wanted.runs)))
     asyncio.run(judge(cases, said, services))
     embedder.know()

@@ -101,24 +101,31 @@ def _leaves(talk: Talk, latents: FittedLatents) -> bool:
 
 
 def _led(talk: Talk) -> Move | None:
-    """What somebody says to a lead who does not want it, has no use for it, or does not follow it."""
+    """What somebody says to a lead who does not want it, has no use for it, or does not follow it. Nobody who has
+    turned one down takes the next.
+    """
     last = talk.last
-    if last is None or done(last) not in LEADS or talk.refused_at is not None:
+    if last is None or done(last) not in LEADS:
         return None
     draws = rng(talk.scenario.seed, "mood", len(talk.turns))
+    left = str(last.labels.get("from_topic", talk.topic))
+    if talk.refused_at is not None:
+        return _phrase(talk, "decline", DECLINES, {"topic": left})
     match talk.session.cell:
         case "refuses":
-            tell = _tells(talk, asked=True)[:1]
+            tell = _tells(talk, asked=True)[:1] if left == talk.topic else []
             lead = draws.choice(DECLINES)
-            return _tell(talk, "decline", tell, lead) if tell else _phrase(talk, "decline", DECLINES)
+            return _tell(talk, "decline", tell, lead) if tell else _phrase(talk, "decline", DECLINES, {"topic": left})
         case "given" | "useless" if done(last) == "offer":
             return _phrase(talk, "react", KNOWN, {"known": True})
-        case "impossible" if last.labels.get("topic") == talk.path[-1] and done(last) == "bridge":
-            left = str(last.labels["from_topic"])
-            stays = [words.format(topic=left) for words in STAYS]
-            return _phrase(talk, "decline", stays, {"topic": left, "stays": True})
+        case "impossible" if last.labels.get("to_topic") == talk.path[-1]:
+            return _stays(talk, left)
         case _:
-            return None
+            return None if talk.handed_over else _stays(talk, left)
+
+
+def _stays(talk: Talk, left: str) -> Move:
+    return _phrase(talk, "decline", [words.format(topic=left) for words in STAYS], {"topic": left, "stays": True})
 
 
 def _jumps(talk: Talk) -> bool:
@@ -204,7 +211,9 @@ def _hurried(talk: Talk, said: Move) -> Move:
     hurry = rng(talk.scenario.seed, "hurry").choice(HURRIES)
     labels = said.labels | {"hurry": True}
     words = said.verbatim or said.fallback or ""
-    return Move(role="user", intent=said.intent, verbatim=f"{hurry}, {words}", fact_ids=said.fact_ids, labels=labels)
+    hello, rest = ("hey, ", words.removeprefix("hey, ")) if words.startswith("hey, ") else ("", words)
+    both = f"{hello}{hurry}, {rest}" if is_question(rest) else f"{words}, {hurry}"
+    return Move(role="user", intent=said.intent, verbatim=both, fact_ids=said.fact_ids, labels=labels)
 
 
 def _question_of(turns: Sequence[Turn]) -> str:

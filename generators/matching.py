@@ -1,5 +1,6 @@
 """Whether words carry a content, and which fact a question is about: shared content words first, embeddings where
 these are silent. What the domain files say in many ways is compared with all of them, less what else could be meant.
+Where a recipe names a judge, its structured call decides, and what it says a message asks is checked by embedding.
 
 SAME_MEANING, MEANING_GIVEN_AWAY and SAME_ASKED were chosen by `benchmarks/disclosure.py` on half of
 `tests/generators/disclosure_cases.yaml`; it reports on the other.
@@ -9,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from generators.judging import read
 from generators.latents.tagger import is_question
 from generators.meanings import Meaning, items_near, meaning, ways_to_ask
 from generators.speakers.checks import content_words, coverage, plain
@@ -32,6 +34,8 @@ SAME_QUESTION = 0.55
 """The same for two questions."""
 SAME_ASKED = 0.35
 """The same for a question that a domain asks, whose slot and answers are looked at, too."""
+JUDGED_ASKED = -0.15
+"""How far from being near enough a question may be that a judge says is asked."""
 SAME_SLOT = 0.5
 """The same for a question and the public words of a fact's slot, which are shorter."""
 
@@ -91,6 +95,9 @@ async def told_early(text: str, said: Sequence[Fact], hidden: Sequence[Fact], se
             return fact
     if not hidden or len(bare) < 2:
         return None
+    judged = await read("tells", text, [fact.text for fact in hidden], services)
+    if judged is not None:
+        return hidden[judged[0]] if judged else None
     pieces = list(dict.fromkeys([*clauses(text), *clauses(_beyond(text, said))]))
     contents = [fact.text for fact in (*hidden, *said)]
     found = await above(pieces, contents, Limits(MEANING_GIVEN_AWAY, GIVEN_AWAY), services)
@@ -142,17 +149,20 @@ async def asked_for(text: str, questions: Mapping[str, str], services: Services)
     ways = {i: ways_to_ask(words) for i, words in questions.items()}
     texts = [way for some in ways.values() for way in some]
     similar = await services.embed.embed(asked) @ (await services.embed.phrases(texts)).T
+    judged = await read("asks", text, list(questions.values()), services)
     found: list[str] = []
     for sentence, row in zip(asked, similar, strict=True):
-        at, best = 0, (0.0, "")
+        over: dict[str, float] = {}
+        at = 0
         for i, some in ways.items():
             near = float(row[at : at + len(some)].max())
             at += len(some)
             same = SAME_ASKED if len(some) > 1 else SAME_QUESTION
-            shared = coverage(sentence, questions[i]) - SAME_QUESTION
-            best = max(best, (max(near - same, shared), i), key=lambda pair: pair[0])
-        if best[1]:
-            found.append(best[1])
+            over[i] = max(near - same, coverage(sentence, questions[i]) - SAME_QUESTION)
+        if judged is not None:
+            found += [i for n, i in enumerate(questions) if n in judged and over[i] >= JUDGED_ASKED]
+        elif over[best := max(over, key=lambda i: over[i])] > 0:
+            found.append(best)
     return tuple(dict.fromkeys(found))
 
 

@@ -9,6 +9,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from generators.judging import JUDGE
 from pipelines.recipe import Recipe
 from schemas import table
 from schemas.contracts import Detector
@@ -31,8 +32,10 @@ def generation_fingerprint(recipe: Recipe) -> str:
         for entry in sorted(recipe.families, key=lambda e: e.name)
     ]
     again = _made_again(recipe)
-    remaking = [{"remakes": recipe.remakes, "for": again}] if again else []
-    return stable_hash("generation", table.VERSION, recipe.seed, families, recipe.embedder.identity, *remaking)
+    beside: list[Any] = [{"remakes": recipe.remakes, "for": again}] if again else []
+    if JUDGE in recipe.roles:
+        beside.append({JUDGE: recipe.models[recipe.roles[JUDGE]].identity})
+    return stable_hash("generation", table.VERSION, recipe.seed, families, recipe.embedder.identity, *beside)
 
 
 def _made_again(recipe: Recipe) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 from rich.console import Console
 
+from generators.judging import JUDGE
 from generators.play import Watch, play
 from generators.speakers.external import EXTERNAL
 from generators.speakers.person import Person
@@ -76,7 +77,7 @@ class Sitting:
 
     def models(self) -> Recipe:
         """The recipe with the models of the other seats alone: no server is started for a person."""
-        asked = {*self.entry.speakers} - {self.seat}
+        asked = {*self.entry.speakers, JUDGE} - {self.seat}
         if self.learns or self.scenario.policy != EXTERNAL:
             asked.discard(EXTERNAL)
         else:

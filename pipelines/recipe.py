@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, ValidationInfo, field_validator
 
+from generators.judging import JUDGE
 from pipelines import recipe_families
 from pipelines.recipe_errors import dotted, fault, lines
 from pipelines.recipe_families import FamilyEntry
@@ -87,7 +88,9 @@ class Recipe(Part):
         default_factory=lambda: {"default": LlamaCpp()}
     )
     roles: dict[str, str] = Field(default_factory=dict, validate_default=True)
-    """Role -> name of its model. Default: `default`, or the only model."""
+    """Role -> name of its model. Default: `default`, or the only model. `judge`, if named, reads messages for the
+    program (`generators.judging`); it is no simulated partner's model.
+    """
     embedder: Embedding = LocalEmbedder()
     filters: tuple[FilterStage, ...] = Field(default_factory=lambda: tuple(build(s, Filter) for s in DEFAULT_FILTERS))
     remakes: Annotated[int, Field(strict=True, ge=0, le=10)] = 1
@@ -143,7 +146,7 @@ class Recipe(Part):
 
 
 def _roles(roles: Mapping[str, str], families: Sequence[FamilyEntry], models: Mapping[str, Any]) -> dict[str, str]:
-    known = sorted({role for entry in families for role in entry.speakers})
+    known = sorted({role for entry in families for role in entry.speakers} | ({JUDGE} & roles.keys()))
     for role, model in roles.items():
         if role not in known:
             raise fault(f"no family of this recipe has this role{did_you_mean(role, known)}", role)
@@ -152,7 +155,11 @@ def _roles(roles: Mapping[str, str], families: Sequence[FamilyEntry], models: Ma
     fallback = "default" if "default" in models else next(iter(models)) if len(models) == 1 else None
     if fallback is None and (without := [r for r in known if r not in roles]):
         raise fault(f"is missing, and no model is called 'default'; one of {', '.join(sorted(models))}", without[0])
-    return {role: roles.get(role) or str(fallback) for role in known}
+    named = {role: roles.get(role) or str(fallback) for role in known}
+    for partner in sorted({entry.family.partner for entry in families}) if JUDGE in named else ():
+        if models[named[JUDGE]].identity == models[named[partner]].identity:
+            raise fault(f"is the model of '{partner}', which would judge its own words; give it another", JUDGE)
+    return named
 
 
 def load(path: Path, sets: Sequence[str] = ()) -> Recipe:

@@ -16,6 +16,7 @@ from schemas.errors import InvalidOutput
 from schemas.identity import rng
 from schemas.scenario import Fact, View
 
+_ASKS_WHAT = re.compile(r"\b(what|whats|who|whos|where|when|which|why|how)\b", re.IGNORECASE)
 _PERSON = re.compile(r"\b(i|im|ive|id|i'\w+|my|me|we|our)\b", re.IGNORECASE)
 
 
@@ -122,6 +123,8 @@ async def _says(
     wanted = move.labels.get("question") if move.intent == "ask" else move.labels.get("says")
     if wanted and not await carries(text, str(wanted), services, share=0.5):
         raise InvalidOutput(f"does not say {wanted!r}: {text!r}", "intent_not_met")
+    if wanted and _ASKS_WHAT.match(str(wanted)) and not _ASKS_WHAT.search(text):
+        raise InvalidOutput(f"lost the question word of {wanted!r}: {text!r}", "intent_not_met")
     out = {i for t in turns for i in t.facts_disclosed}
     hidden = [f for f in view.facts if f.id not in out and f not in told]
     if move.verbatim is not None or not hidden:

@@ -1,7 +1,7 @@
 """Whether words carry a content, give one away, or ask for one: with an embedding whose few dimensions are set by hand."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,11 +10,14 @@ import pytest
 import yaml
 
 from generators.domains import outreach, recommendation
+from generators.judging import JUDGE
 from generators.latents.tagger import is_question
 from generators.matching import asked_for, carries, clauses, named, nearest_fact, told_early
 from generators.meanings import items_near, meaning, ways_to_ask
 from generators.speakers.checks import content_words
+from schemas.chat import ChatReply, ChatRequest
 from schemas.contracts import Services
+from schemas.errors import ContentError, InvalidOutput
 from schemas.scenario import Fact
 
 CASES: dict[str, list[dict[str, Any]]] = yaml.safe_load((Path(__file__).parent / "disclosure_cases.yaml").read_text())
@@ -106,6 +109,50 @@ async def test_each_sentence_asks_for_at_most_one_slot(text: str, asked: tuple[s
     data = recommendation.load("films")
     ways = {slot: data.slots[slot].ask for slot in ("genre", "length")}
     assert await asked_for(text, ways | {"beside/weather": data.irrelevant["weather"].ask}, SERVICES) == asked
+
+
+class Judge:
+    """Says which of the listed things count, by what stands in the message."""
+
+    def __init__(self, finds: Callable[[str], list[int]] | ContentError):
+        self._finds = finds
+        self.requests: list[ChatRequest] = []
+
+    async def ask(self, request: ChatRequest) -> ChatReply:
+        self.requests.append(request)
+        if isinstance(self._finds, ContentError):
+            raise self._finds
+        numbers = self._finds(request.messages[-1].content)
+        return ChatReply("", "judge", "stop", prompt_tokens=9, completion_tokens=3, data={"numbers": numbers})
+
+
+def judged_by(finds: Callable[[str], list[int]] | ContentError) -> tuple[Judge, Services]:
+    judge = Judge(finds)
+    return judge, Services(chat={JUDGE: judge}, embed=Senses())
+
+
+async def test_where_a_judge_is_named_it_says_what_is_asked_and_embeddings_check_it():
+    data = recommendation.load("films")
+    ways = {slot: data.slots[slot].ask for slot in ("genre", "length")}
+    judge, services = judged_by(lambda shown: [1, 2])
+    assert await asked_for("How many hours? And romance or jokes?", ways, services) == ("length", "genre")
+    assert await asked_for("Do you want giggles or ghosts?", ways, services) == ("genre",), "no word of a length"
+    assert await asked_for("I love long films.", ways, services) == () and len(judge.requests) == 2
+    shown = judge.requests[0].messages[-1].content
+    assert all(words in shown for words in (*ways.values(), "How many hours?"))
+    assert judge.requests[0].json_schema and judge.requests[0].key != judge.requests[1].key
+
+
+async def test_a_judge_says_what_is_given_away_and_shared_words_do_without_it():
+    judge, services = judged_by(lambda shown: [2] if "chuckle" in shown.splitlines()[-2] else [])
+    assert await told_early("id love to chuckle a bit", (), (LONG, COMEDY), services) == COMEDY
+    assert await told_early("i wanna giggle about silly jokes", (), (LONG, COMEDY), services) is None
+    assert await told_early(COMEDY.text, (), (LONG, COMEDY), services) == COMEDY and len(judge.requests) == 2
+
+
+async def test_a_judge_without_an_answer_leaves_it_to_embeddings():
+    _, services = judged_by(InvalidOutput("no JSON", "invalid_json"))
+    assert await told_early("i wanna giggle about silly jokes", (), (LONG, COMEDY), services) == COMEDY
 
 
 async def test_a_question_of_no_domain_is_compared_with_its_words_only():

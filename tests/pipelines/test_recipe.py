@@ -299,6 +299,13 @@ def test_what_decides_a_text_changes_the_generation_fingerprint(tmp_path: Path, 
     assert generation_fingerprint(before) != generation_fingerprint(after)
 
 
+def test_a_judge_is_asked_only_where_it_is_named_and_decides_texts(tmp_path: Path):
+    other = "models.other={use: remote, base_url: 'http://127.0.0.1:1/v1', model: o}"
+    without, judged = recipe(tmp_path, BOTH, REMOTE, other), recipe(tmp_path, BOTH, REMOTE, other, "roles.judge=other")
+    assert "judge" not in without.roles and judged.roles["judge"] == "other"
+    assert generation_fingerprint(without) != generation_fingerprint(judged)
+
+
 def test_of_the_filters_only_those_for_which_turns_are_made_again_decide_texts(tmp_path: Path):
     def fingerprint(filters: str, remakes: int) -> str:
         return generation_fingerprint(recipe(tmp_path, BOTH, f"filters=[{filters}]", f"remakes={remakes}"))
