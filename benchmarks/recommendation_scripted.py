@@ -223,7 +223,7 @@ def success(played: Sequence[Dialogue]) -> tuple[float, float, float]:
     between, plain = sum(sum(g) ** 2 for g in groups.values()), n * share * (1 - share)
     n /= max(1.0, between / plain) if plain else 1.0
     middle, half = share + Z * Z / (2 * n), Z * sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    return share, (middle - half) / (1 + Z * Z / n), (middle + half) / (1 + Z * Z / n)
+    return share, max(0.0, (middle - half) / (1 + Z * Z / n)), min(1.0, (middle + half) / (1 + Z * Z / n))
 
 
 def shown(found: tuple[float, float, float]) -> str:

@@ -60,6 +60,8 @@ class PrivateLeak(Filter):
     def judge(self, dialogue: Dialogue) -> Verdict:
         scenario = dialogue.scenario
         secrets = {role: _secrets_from(role, scenario) for role in scenario.views}
+        found = {f"{holder}.{name}" for holder in scenario.views for name in self.answers}  # by the learner, if right
+        secrets[dialogue.learner] = {n: s for n, s in secrets.get(dialogue.learner, {}).items() if n not in found}
         out: set[str] = set()
         heard: list[str] = [view.public for view in scenario.views.values()]
         answered = False

@@ -14,6 +14,8 @@ def prompt_leak(dialogue: Dialogue, role: str, turn: int, messages: Sequence[Mes
     """`messages`: the rendered request that asked `role` for turn number `turn`."""
     views = dialogue.scenario.views
     role = role if role in views else dialogue.learner  # the model of the policy `external` sits in the learner's seat
+    if dialogue.scenario.policy == "privileged" and role == dialogue.learner:
+        return KEEP  # is told the hidden side; its turns say what follows from it (`clairvoyant`)
     before = dialogue.turns[:turn]
     out = {fact_id for t in before for fact_id in (*t.facts_disclosed, *t.facts_volunteered)}
     secrets: dict[str, str] = {}

@@ -168,8 +168,12 @@ def _feedback(lesson: Lesson, last: Turn) -> Move:
         return _worded("confirm", lesson.drawn("confirm", _YES))
     if lesson.informed_answers >= MOST_ANSWERS:
         return _worded("close", lesson.drawn("stuck", _STUCK))
+    blind = lesson.session.cell != "refuses" and any(f.required for f in lesson.open)  # who refuses wants it tried
+    if blind and lesson.spent >= lesson.session.patience:
+        return _worded("close", lesson.drawn("leave", _IMPATIENT), costs=True)
     hint = _hint(lesson)
-    return _worded("hint", f"{lesson.drawn('wrong', _WRONG)} {hint}", hint=hint)
+    said = f"{lesson.drawn('wrong', _WRONG)} {hint}"
+    return _worded("hint", said, hint=hint, **({"costs": True} if blind else {}))
 
 
 def _hint(lesson: Lesson) -> str:

@@ -39,7 +39,8 @@ def obey(body: dict[str, Any]) -> str | dict[str, Any]:
 def _answer(schema: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     made = instance(schema, rng)
     if "answer" in made and "say" in made:
-        made["answer"] = made["answer"] if "enum" in schema["properties"]["answer"] else str(rng.randint(1, 60))
+        fixed = {"enum", "const"} & schema["properties"]["answer"].keys()
+        made["answer"] = made["answer"] if fixed else str(rng.randint(1, 60))
         made["say"] = f"{sentences(rng)[:60]} so {made['answer']}"
     return made
 

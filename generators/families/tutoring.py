@@ -3,7 +3,7 @@ student has to draw it out by asking. In cells of their own nothing needed is mi
 asked, or nobody has what is missing.
 
 The student is the learner. Policies: `proactive` asks for what is visibly missing, then answers; `reactive` answers at
-once and asks only after it was told that it is wrong.
+once and asks only after it was told that it is wrong; `privileged` knows what the teacher has and what it welcomes.
 """
 
 import re
@@ -51,6 +51,10 @@ _TRIED = (
     "That was my try. Will you tell me {slot}?",
     "Now that I tried, could you tell me {slot}?",
     "So I had a go at it. Can I know {slot} now?",
+)
+_STOPS = (
+    "Without {slot} this cannot be worked out, so I won't guess.",
+    "Nobody can tell without {slot}, so I leave it open.",
 )
 
 
@@ -135,6 +139,8 @@ class Tutoring(Family):
             return Ending(reason="goal_reached", by="student")
         if last.intent_requested == "close":
             return Ending(reason="gave_up", by="teacher")
+        if last.intent_requested == "stop":
+            return Ending(reason="closed_by_learner", by="student")
         if len(turns) >= scenario.max_turns:
             return Ending(reason="max_turns")
         lesson = Lesson.of(scenario, turns)
@@ -146,6 +152,9 @@ class Tutoring(Family):
         """
         if turn.role == "student" and turn.intent_requested == FREE:
             turn = _read(turn, scenario.plan["answer_kind"], scenario.plan["choices"])
+        if turn.role == "student" and scenario.policy == "privileged":
+            seen = turn.intent_requested == "ask" or not _needed(Lesson.of(scenario, turns))
+            turn = turn.model_copy(update={"labels": turn.labels | {"clairvoyant": not seen}})
         if turn.answer is not None and scenario.verifier is not None:
             return turn.model_copy(update={"answer_correct": scenario.verifier.check(turn.answer)})
         if turn.role == "student" and "ask" in turn.acts:
@@ -185,17 +194,39 @@ def _student(lesson: Lesson) -> Move:
         said = f'Once you know the answer, write "Answer:" and {how}.'
         return Move(role="student", intent=FREE, instruction=said)
     room = scenario.max_turns - len(lesson.turns) >= 3  # a question, its reply and an answer
+    if scenario.policy == "privileged":
+        return _privileged(lesson, room)
     asks = (lesson.tried or scenario.policy == "proactive") and not lesson.discouraged
     if lesson.open and room and asks:
-        return _asking(lesson)
-    guesses = any(fact.required for fact in lesson.missing)
-    lead = "that was wrong, use the hint, " if lesson.tried else "guess what is missing, " if guesses else ""
-    return Move(
-        role="student",
-        intent="answer",
-        instruction=f"{lead}work it out in one short sentence, answer with {how}",
-        labels={"answer_kind": scenario.plan["answer_kind"], "choices": scenario.plan["choices"]},
-    )
+        return _asking(lesson, lesson.open[0])
+    guess = "guess what is missing, " if _needed(lesson) else ""
+    lead = "that was wrong, use the hint, " if lesson.tried else guess
+    said = f"{lead}work it out in one short sentence, answer with {how}"
+    return _answering(said, scenario.plan["answer_kind"], scenario.plan["choices"])
+
+
+def _privileged(lesson: Lesson, room: bool) -> Move:
+    """Asks where that helps and is welcome, stops where nobody can know, else gives the right answer, which no small
+    model finds every time: it is the only one its schema allows.
+    """
+    needed = _needed(lesson)
+    nobodys = next((fact.slot for fact in needed if fact.disclose == "never"), None)
+    if nobodys:
+        return Move(role="student", intent="stop", verbatim=lesson.drawn("stop", _STOPS).format(slot=nobodys))
+    if needed and room and lesson.session.initiative != "unwelcome":
+        return _asking(lesson, needed[0])
+    right = lesson.view.private["answer"]
+    return _answering(f"say in one short sentence why it is {right}, answer with {right}", "choice", [right])
+
+
+def _needed(lesson: Lesson) -> list[Fact]:
+    """What has not come out and the answer takes."""
+    return [fact for fact in lesson.missing if fact.required]
+
+
+def _answering(instruction: str, kind: AnswerKind, choices: Sequence[str]) -> Move:
+    labels = {"answer_kind": kind, "choices": choices}
+    return Move(role="student", intent="answer", instruction=instruction, labels=labels)
 
 
 def _read(turn: Turn, kind: AnswerKind, choices: Sequence[str]) -> Turn:
@@ -207,11 +238,11 @@ def _read(turn: Turn, kind: AnswerKind, choices: Sequence[str]) -> Turn:
     return turn.model_copy(update={"answer": answer, "acts": ("answer",), "intent_detected": "answer"})
 
 
-def _asking(lesson: Lesson) -> Move:
+def _asking(lesson: Lesson, fact: Fact) -> Move:
     """The public text shows what is missing; the slot names it in public words, never its value. Who was not answered
     asks in other words; after a refusal in the program's, since a small model sends its first message again.
     """
-    slot = lesson.open[0].slot
+    slot = fact.slot
     unanswered = [t.intent_requested for t in lesson.turns if t.intent_requested in ("refuse", "redirect")]
     if unanswered[-1:] == ["refuse"]:
         return Move(role="student", intent="ask", verbatim=lesson.drawn("tried", _TRIED).format(slot=slot))

@@ -75,10 +75,9 @@ class Student(PromptedSpeaker):
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
         if move.intent == "ask" and not is_question(turn.text or ""):
             raise InvalidOutput(f"asked for a question, got {turn.text!r}", "intent_not_met")
-        asks = move.intent == "ask"
         decision = {
             "decision": move.intent,
-            "acts": ("ask",) if asks else ("answer",),
+            "acts": (move.intent,),
             "intent_detected": move.intent,
             "labels": {},
         }

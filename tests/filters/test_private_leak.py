@@ -3,6 +3,8 @@ from hypothesis import strategies as st
 from talks import talk
 
 from filters.private_leak import PrivateLeak, distinctive, leaked
+from filters.prompt_leak import prompt_leak
+from schemas.chat import Message
 from schemas.dialogue import Dialogue, Turn
 from schemas.scenario import Fact, Verifier, View
 
@@ -62,6 +64,23 @@ def test_the_teacher_may_confirm_an_answer_but_not_give_it():
     assert reason(("teacher", "It is 132.")) == "answer_revealed"
     assert reason(Turn(role="student", text="I get 132.", answer="132"), ("teacher", "Yes, 132.")) == "ok"
     assert reason(Turn(role="student", text="I get 130.", answer="130"), ("teacher", "No, 132.")) == "ok"
+
+
+def test_a_student_may_find_an_answer_however_distinctive():
+    found = Turn(role="student", text="I get 1320 crowns.", answer="1320")
+    teacher = TEACHER.model_copy(update={"private": {"solution": SOLUTION, "answer": "1320"}})
+    said = talk(found, views=(teacher, STUDENT), sides=("student", "teacher"))
+    assert PrivateLeak().judge(said).reason == "ok"
+    assert PrivateLeak(answers=()).judge(said).reason == "private_leak"
+
+
+def test_only_a_privileged_learner_is_shown_what_is_hidden():
+    plain = lesson(("student", "Hm."))
+    prompt = (Message("user", f"The road: {ROUTE.text}"),)
+    policy = plain.scenario.model_copy(update={"policy": "privileged"})
+    privileged = plain.model_copy(update={"scenario": policy})
+    assert prompt_leak(plain, "student", 0, prompt).reason == "prompt_leak"
+    assert prompt_leak(privileged, "student", 0, prompt).reason == "ok"
 
 
 def test_a_number_that_only_contains_the_answer_is_not_the_answer():

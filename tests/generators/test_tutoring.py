@@ -336,3 +336,49 @@ def test_problems_of_ones_own_replace_the_built_in_ones(tmp_path: Path):
     assert "Ann has 3 pens" in scenario.views["student"].public
     assert scenario.verifier is not None and scenario.verifier.check("7")
     assert (scenario.session_latents["cell"], scenario.session_latents["initiative"]) == ("given", "needless")
+
+
+def allowed(request: ChatRequest) -> str | dict[str, Any]:
+    """A model that obeys, and answers what the schema allows."""
+    if request.json_schema is None:
+        return obeys(request)
+    return {"say": "So that must be it.", "answer": request.json_schema["properties"]["answer"].get("const", "7777777")}
+
+
+def clairvoyance(dialogue: Dialogue) -> list[tuple[str | None, bool]]:
+    return [(t.intent_requested, t.labels["clairvoyant"]) for t in dialogue.turns if t.role == "student"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+async def test_a_privileged_student_asks_for_what_is_needed_and_then_gives_the_right_answer(count: int):
+    scenario = withheld(count).model_copy(update={"policy": "privileged"})
+    dialogue, _ = await played(FAMILY, scenario, allowed)
+    assert clairvoyance(dialogue) == [*[("ask", False)] * count, ("answer", False)]
+    assert [t.facts_asked for t in dialogue.turns if t.facts_asked] == [(f.id,) for f in scenario.facts]
+    assert dialogue.outcome["success"] is True and dialogue.outcome["patience_spent"] == 0
+
+
+@pytest.mark.parametrize(("cell", "clairvoyant"), [("hurry", True), ("refuses", True), ("useless", False)])
+async def test_a_privileged_student_answers_at_once_where_questions_are_unwelcome_or_of_no_use(
+    cell: str, clairvoyant: bool
+):
+    scenario = withheld(1, cell).model_copy(update={"policy": "privileged"})
+    dialogue, _ = await played(FAMILY, scenario, allowed)
+    assert clairvoyance(dialogue) == [("answer", clairvoyant)] and dialogue.outcome["success"] is True
+
+
+async def test_a_privileged_student_stops_where_nobody_can_know_the_answer():
+    scenario = withheld(2, "impossible").model_copy(update={"policy": "privileged"})
+    dialogue, requests = await played(FAMILY, scenario, allowed)
+    assert clairvoyance(dialogue) == [("stop", True)] and not requests
+    assert dialogue.ending == Ending(reason="closed_by_learner", by="student")
+    assert (dialogue.outcome["success"], dialogue.outcome["abstained"]) == (False, True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.sampled_from(["reactive", "proactive", "privileged"]))
+async def test_only_turns_of_the_privileged_student_say_whether_they_are_clairvoyant(seed: int, policy: Policy):
+    dialogue, _ = await played(FAMILY, case(FAMILY, seed, policy), allowed)
+    for turn in dialogue.turns:
+        assert ("clairvoyant" in turn.labels) == (policy == "privileged" and turn.role == "student")
+    assert policy != "privileged" or dialogue.outcome["success"] != (dialogue.outcome["cell"] == "impossible")
