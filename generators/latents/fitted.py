@@ -57,6 +57,7 @@ class Person(Value):
             # people keep nearly all or nearly none
             apostrophes=0.1 if self.dropped_apostrophes > 0.005 else 0.95,
             typo_rate=min(_MOST_TYPOS, _LONG_WORDS * self.typos),
+            polite=self.polite,
         )
 
 

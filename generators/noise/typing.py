@@ -124,6 +124,8 @@ class TypingStyle(Value):
     """Per message without grave words, a laugh or a smile; nobody laughs at the end of a question (a smile may be)."""
     stretched: float = Field(default=0.02, ge=0, le=1)
     """Per message with a word people stretch (sooo); one word is."""
+    polite: float = Field(default=0.0, ge=0, le=1)
+    """Share of messages with thanks, please or sorry: words, which `courtesy` adds before anything is typed."""
 
 
 CLEAN = TypingStyle(

@@ -6,6 +6,7 @@ from typing import Any
 
 from generators.latents.tagger import is_question, since, tag
 from generators.matching import carries, told_early
+from generators.noise.courtesy import courteous
 from generators.noise.typing import CLEAN, TypingStyle, typed
 from generators.speakers.checks import parroted, pruned
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
@@ -86,7 +87,7 @@ class ChatUser(PromptedSpeaker):
         if move.verbatim is None and move.intent not in _MAY_ASK and is_question(text):
             raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
         parroted(text, turns)
-        clean = _written_out(text)
+        clean = _written_out(_courteous(text, view, turns, move))
         known: dict[str, Any] = {
             "text": _typed(clean, view, turns),
             "labels": {**turn.labels, "clean": clean},
@@ -140,8 +141,19 @@ def _written_out(text: str) -> str:
     return f"{text}." if text[-1:].isalnum() else text
 
 
+def _style(view: View) -> TypingStyle:
+    return TypingStyle.model_validate_json(view.private[TYPING]) if TYPING in view.private else CLEAN
+
+
+def _courteous(text: str, view: View, turns: Sequence[Turn], move: Move) -> str:
+    """With a word of courtesy, but for troubles: their words are what they are about."""
+    if "trouble_part" in move.labels:
+        return text
+    return courteous(text, move.intent, _style(view).polite, rng(len(turns), "courtesy", text))
+
+
 def _typed(clean: str, view: View, turns: Sequence[Turn]) -> str:
     """The message as this person types it."""
-    style = TypingStyle.model_validate_json(view.private[TYPING]) if TYPING in view.private else CLEAN
+    style = _style(view)
     names = [word for word in clean.split() if word.istitle() and word != "I"][1:]
     return typed(clean, style, rng(len(turns), TYPING, clean), keep=names)

@@ -1,0 +1,27 @@
+"""Thanks, please and sorry, as often as a person says them (methods §24.1: simulated users are far off here)."""
+
+import re
+from random import Random
+
+_ROOM = 2.0
+"""About half of what people say has room for such a word: there it comes twice as often."""
+_SAID = re.compile(r"\b(please|thanks?|thank you|thx|sorry|appreciate|pardon)\b", re.IGNORECASE)
+_WAYS: dict[str, tuple[str, ...]] = {
+    "request": ("{text} please", "{text}, please"),
+    "accept": ("{text}, thanks", "{text}, thank you", "thanks, {text}"),
+    "decline": ("sorry, {text}", "{text}, sorry", "{text}, thanks"),
+    "object": ("sorry, {text}", "sorry but {text}"),
+    "bye": ("thanks, {text}", "{text}, thanks", "ok thank you, {text}"),
+}
+"""By what a message does; others have no room."""
+
+
+def courteous(text: str, intent: str | None, share: float, draws: Random) -> str:
+    """The message, with such a word now and then. `share`: of a person's messages that have one."""
+    ways = _WAYS.get(intent or "", ())
+    if not ways or _SAID.search(text) or draws.random() >= min(1.0, _ROOM * share):
+        return text
+    body = text.rstrip(".!?…")
+    end, way = text[len(body) :], draws.choice(ways)
+    inner = body if way.startswith("{text}") or re.match(r"I\b", body) else body[:1].lower() + body[1:]
+    return way.format(text=inner) + end
