@@ -72,6 +72,8 @@ class Talk:
     session: SessionLatents
     uptake: str | None = None
     """What the next message first takes notice of, after a repair; None: of the last message."""
+    stays: bool = False
+    """Whether the next message must not change the topic: what is to be repaired refers to it."""
 
     @classmethod
     def of(cls, scenario: Scenario, turns: Sequence[Turn], data: TalkDomain) -> Self:
@@ -123,6 +125,18 @@ class Talk:
                 return n
         return None
 
+    @property
+    def handed_over(self) -> bool:
+        """Whether the last message leads on in a way people follow: to one topic, over a bridge, from one that the
+        assistant has spoken on.
+        """
+        assert self.last is not None
+        if done(self.last) != "bridge":
+            return True
+        left, to = self.last.labels.get("from_topic"), self.last.labels.get("to_topic")
+        spoken_on = any(t.labels.get("topic") == left for t in self.theirs)
+        return left is not None and spoken_on and to in self.data.topics[left].bridges
+
     def shows(self, label: str) -> bool:
         return any(t.labels.get(label) for t in self.mine)
 
@@ -152,13 +166,41 @@ class Talk:
         return self.uptake or ("answer" if self.last and is_question(self.last.text or "") else "react")
 
 
+def guide(talk: Talk) -> Move:
+    """What an assistant that knows the user's hidden side does now. `clairvoyant`: asks for what is hidden, or does
+    something else than one who knows what was said and no more.
+    """
+    move = _knowing(talk)
+    hidden = {f.id for f in talk.scenario.views["user"].facts if f.disclose == "asked"} - talk.told
+    knows = move.intent != lead(talk).intent or bool(hidden & set(move.labels.get("about", ())))
+    return move.model_copy(update={"labels": {**move.labels, "clairvoyant": knows}})
+
+
+def _knowing(talk: Talk) -> Move:
+    """Leads those who follow, without delay; waits for a jump that is to come, offers once nothing is lost by it, and
+    is gone before those who have to leave.
+    """
+    cell = talk.session.cell
+    to_jump = talk.digression is not None and not talk.shows("digresses")
+    if not talk.theirs:
+        return lead(talk)
+    if cell == "hurry" or talk.scenario.plan["leaves_early"]:
+        return close(talk)
+    if talk.refused_at is not None or talk.stays or to_jump or cell in ("refuses", "impossible"):
+        return ask_on(talk)
+    if talk.digression is not None and talk.topic == talk.digression.topic:
+        return lead(talk)
+    ahead = _ahead(talk)
+    return _bridge(talk, ahead[0]) if ahead else _next_step(talk, offers=cell == "needed")
+
+
 def lead(talk: Talk) -> Move:
     """What an assistant that leads does now: open, offer, ask, come back, or bridge to the next topic."""
     if not talk.theirs:
         return _ask(talk, "open", "say hi and ask", talk.path[0])
     if talk.shows("hurry"):
         return close(talk)
-    if talk.refused_at is not None:
+    if talk.refused_at is not None or talk.stays:
         return ask_on(talk)
     if talk.last is not None and talk.last.labels.get("digresses"):
         return _let_go(talk)
@@ -177,19 +219,20 @@ def ask_on(talk: Talk) -> Move:
     """A question on the user's topic that the chat has not had yet."""
     questions = sorted(talk.data.topics[talk.topic].questions)
     left = [q for q in questions if q not in talk.had] or questions
+    if talk.scenario.policy == "privileged":
+        left = [f.slot for f in talk.scenario.views["user"].facts if f.slot in left and f.id not in talk.told] or left
     question = rng(talk.scenario.seed, "follow", len(talk.turns)).choice(left)
     about = [f.id for f in talk.scenario.views["user"].facts if f.slot == question]
     labels = {"topic": talk.topic, "asks": True, "about": about, "question": question}
     return Move(role="assistant", intent="follow", instruction=f"react, then ask: {question}?", labels=labels)
 
 
-def _next_step(talk: Talk) -> Move:
+def _next_step(talk: Talk, offers: bool = True) -> Move:
     """Offers and questions fill the time that the rest of the path does not need."""
-    walked = [n for n, topic in enumerate(talk.path) if any(t.labels.get("topic") == topic for t in talk.theirs)]
-    ahead = talk.path[max(walked) + 1 :]
+    ahead = _ahead(talk)
     left = max(0, (talk.scenario.max_turns - 3 - len(talk.turns)) // 2 + 1)
     here = [t for t in talk.theirs if t.labels.get("topic") == talk.topic]
-    offered = talk.shows("known") or any(t.intent_requested == "offer" for t in here)
+    offered = not offers or talk.shows("known") or any(t.intent_requested == "offer" for t in here)
     if left > len(ahead) and not offered and (step := _offer(talk)) is not None:
         return step
     if ahead:
@@ -197,6 +240,11 @@ def _next_step(talk: Talk) -> Move:
         direct = left <= 1 and talk.path[-1] in talk.data.topics[talk.topic].bridges
         return ask_on(talk) if spare else _bridge(talk, talk.path[-1] if direct else ahead[0])
     return ask_on(talk) if len(here) < 3 else close(talk)
+
+
+def _ahead(talk: Talk) -> list[str]:
+    walked = [n for n, topic in enumerate(talk.path) if any(t.labels.get("topic") == topic for t in talk.theirs)]
+    return talk.path[max(walked) + 1 :]
 
 
 def _offer(talk: Talk) -> Move | None:

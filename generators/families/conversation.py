@@ -26,7 +26,7 @@ from generators.speakers.chat_assistant import ChatAssistant
 from generators.speakers.chat_user import TYPING, ChatUser
 from generators.speakers.checks import coverage
 from generators.speakers.external import FREE
-from generators.topics import Digression, Talk, close, done, draw_digression, draw_path, handoffs, lead
+from generators.topics import Digression, Talk, close, done, draw_digression, draw_path, guide, handoffs, lead
 from schemas.contracts import Family, Services, Speaker
 from schemas.dialogue import Ending, Move, Turn
 from schemas.identity import rng
@@ -138,7 +138,8 @@ class Conversation(Family):
         if turns and (over := _over(talk)):
             return over
         if not turns:
-            return self._assistant(talk) if scenario.policy == "proactive" else user_move(talk, self.latents)
+            begins = scenario.policy in ("proactive", "privileged")
+            return self._assistant(talk) if begins else user_move(talk, self.latents)
         if turns[-1].role == "assistant" or texts_again(talk):
             return user_move(talk, self.latents)
         return self._assistant(talk)
@@ -172,21 +173,27 @@ class Conversation(Family):
         scenario = talk.scenario
         if scenario.policy == "external":
             return Move(role="assistant", intent=FREE)
+        said = self._says(talk)
+        if scenario.policy != "privileged":
+            return said
+        return said.model_copy(update={"labels": {"clairvoyant": False, **said.labels}})
+
+    def _says(self, talk: Talk) -> Move:
         step = trouble.under_way(talk, "assistant")
         if step is None:
             return self._plans(talk)
         if (said := trouble.move(talk, step)) is not None:
             return said
-        if step.part == "uptake":
-            talk = replace(talk, uptake=trouble.taking_up(talk))
-        planned = self._plans(talk)
+        uptake = trouble.taking_up(talk) if step.part == "uptake" else None
+        planned = self._plans(replace(talk, uptake=uptake, stays=step.part == "passed"))
         return planned.model_copy(update={"labels": trouble.labels_of(talk, step) | planned.labels})
 
     def _plans(self, talk: Talk) -> Move:
         """Apart from troubles."""
         if len(talk.turns) >= talk.scenario.max_turns - 2:
             return close(talk)
-        return lead(talk) if talk.scenario.policy == "proactive" else _follow(talk)
+        leads = {"proactive": lead, "privileged": guide}
+        return leads.get(talk.scenario.policy, _follow)(talk)
 
 
 def _over(talk: Talk) -> Ending | None:
@@ -205,13 +212,15 @@ async def _read(talk: Talk, turn: Turn, services: Services) -> Turn:
     asked = await asked_for(text, questions, services)
     topics = [name for name, topic in talk.data.topics.items() if set(asked) & set(topic.questions)]
     shifts = bool(topics) and talk.topic not in topics and bool(talk.turns)
-    own = talk.scenario.views["assistant"].facts
-    told = [f for f in own if f.id not in talk.told and coverage(text, f.text) >= _TOLD]
-    offers = any(f.disclose == "volunteered" for f in told)
+    hands_over = shifts and len(topics) == 1
+    said = [f for f in talk.scenario.views["assistant"].facts if coverage(text, f.text) >= _TOLD]
+    told = [f for f in said if f.id not in talk.told]
+    offers = any(f.disclose == "volunteered" for f in said)
     says = "bridge" if shifts else "offer" if offers else "ask" if is_question(text) else "say"
     leaves = says == "say" and act_of([text]) == "close"
-    labels = {"topic": topics[0] if shifts or (not talk.turns and topics) else talk.topic, "topic_shift": shifts}
-    labels |= {"from_topic": talk.topic, "to_topic": topics[0], "handoff": "closed"} if shifts else {}
+    topic = topics[0] if hands_over or (topics and not talk.turns) else talk.topic
+    labels = {"topic": topic, "topic_shift": hands_over}
+    labels |= {"from_topic": talk.topic, "to_topic": topics[0], "handoff": "closed"} if hands_over else {}
     known = {
         "intent_detected": "close" if leaves else says,
         "facts_asked": tuple(f.id for f in talk.scenario.views["user"].facts if f.slot in asked),

@@ -59,7 +59,7 @@ class Outreach(Family):
     """How much the proactive assistant weighs the goal against what the user prefers. null: by turn, difficulty,
     satisfaction and cooperativeness.
     """
-    max_turns: int = 10
+    max_turns: int = 12
     """Most messages of a dialogue."""
 
     def sample(self, rng: Random) -> Scenario:

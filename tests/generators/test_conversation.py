@@ -1,6 +1,7 @@
 """Open conversation, played by a function: who leads, what comes out when, and what the prompts look like."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,10 +17,24 @@ from generators.latents.tagger import is_question
 from generators.noise.typing import TypingStyle
 from generators.speakers.chat_user import TYPING, ChatUser
 from schemas.chat import ChatRequest
+from schemas.contracts import Services, Speaker
 from schemas.dialogue import Dialogue, Move, Turn
-from schemas.scenario import View
+from schemas.scenario import Policy, View
 
 FAMILY = Conversation()
+
+
+class Scripted(Speaker):
+    """Says its texts in turn, the last one again."""
+
+    texts: tuple[str, ...]
+
+    async def speak(self, view: View, turns: Sequence[Turn], move: Move, seed: int, services: Services) -> Turn:
+        said = sum(t.role == view.role for t in turns)
+        text = self.texts[min(said, len(self.texts) - 1)]
+        return Turn(role=view.role, text=text, intent_requested=move.intent, acts=("ask",))
+
+
 LEADS = ("offer", "bridge")
 seeds = st.integers(0, 100_000)
 
@@ -92,6 +107,19 @@ async def test_leading_reaches_the_target_more_often_than_following_and_never_wh
         assert reached["proactive"] == 0 or cell == "needed"
 
 
+async def test_a_topic_stays_until_what_was_said_on_it_is_repaired():
+    family, repaired = Conversation(cells={"impossible": 1}, trouble=1), 0
+    for seed in range(80):
+        dialogue, _ = await played(family, case(family, seed))
+        source = next((t for t in dialogue.turns if t.labels.get("trouble_part") == "source"), None)
+        repair = next((t for t in dialogue.turns if t.labels.get("trouble_part") == "repair"), None)
+        assert dialogue.outcome["target_reached_turn"] is None
+        if source is not None and repair is not None:
+            repaired += 1
+            assert source.labels["topic"] == repair.labels["topic"]
+    assert repaired >= 40
+
+
 async def test_a_reactive_assistant_neither_asks_nor_offers_and_lets_the_user_begin():
     family = Conversation(cells={"needed": 1}, trouble=0)
     for seed in range(25):
@@ -160,8 +188,96 @@ async def test_a_free_assistant_is_read_from_its_words():
     assert isinstance(move, Move) and (move.intent, move.instruction) == ("free", "")
 
 
+async def test_a_free_assistant_that_asks_about_several_topics_hands_over_to_none():
+    scenario = case(FAMILY, 0, "external")
+    first, second = scenario.plan["path"]
+    topics = load("small_talk").topics
+    third = next(t for t in topics if t not in (first, second))
+    opened = Turn(role="user", text="hi", labels={"topic": first})
+    text = " ".join(f"{sorted(topics[t].questions)[0]}?" for t in (second, third))
+    free = Turn(role="assistant", intent_requested="free", text=text)
+    read = await FAMILY.observe(scenario, [opened], free, services(obeys, "assistant"))
+    assert (read.intent_detected, read.labels["topic"], read.labels["topic_shift"]) == ("bridge", first, False)
+    assert "from_topic" not in read.labels
+
+
+async def test_a_tip_said_again_is_an_offer_again_and_tells_nothing_new():
+    scenario = case(FAMILY, 0, "external")
+    tip = next(f for f in scenario.views["assistant"].facts if f.disclose == "volunteered")
+    before = [Turn(role="user", text="hi"), Turn(role="assistant", text=tip.text, facts_disclosed=(tip.id,))]
+    free = Turn(role="assistant", intent_requested="free", text=tip.text)
+    read = await FAMILY.observe(scenario, before, free, services(obeys, "assistant"))
+    assert (read.intent_detected, read.facts_disclosed, read.facts_volunteered) == ("offer", (), ())
+
+
+@pytest.mark.parametrize("cell", ["needed", "given", "impossible"])
+async def test_who_pushes_the_target_in_every_message_is_not_followed(cell: Any):
+    family, turns = Conversation(cells={cell: 1}, trouble=0, digressions=0), 0
+    for seed in range(20):
+        scenario = case(family, seed, "external")
+        asks = sorted(load("small_talk").topics[scenario.plan["path"][-1]].questions)
+        pushes = Scripted(texts=tuple(f"{q}?" for q in asks))
+        dialogue, _ = await played(family, scenario, speakers={**family.speakers, "assistant": pushes})
+        turns += sum(t.role == "assistant" for t in dialogue.turns)
+        assert not dialogue.outcome["success"]
+        answers = [t for t in dialogue.turns[2:] if t.role == "user"]
+        assert {t.intent_requested for t in answers} <= {"decline", "bye"}
+        assert dialogue.outcome["pushes_after_refusal"] >= sum(t.intent_requested == "decline" for t in answers) - 1
+    assert turns > 40
+
+
+async def test_who_asks_on_their_topic_first_and_then_goes_over_a_bridge_is_followed():
+    family, reached = Conversation(cells={"given": 1}, trouble=0, digressions=0), 0
+    for seed in range(20):
+        scenario = case(family, seed, "external")
+        asks = [sorted(load("small_talk").topics[t].questions) for t in scenario.plan["path"]]
+        hands_over = Scripted(texts=(f"{asks[0][0]}?", *(f"{q}?" for q in asks[1])))
+        dialogue, _ = await played(family, scenario, speakers={**family.speakers, "assistant": hands_over})
+        reached += dialogue.outcome["success"]
+    assert reached >= 14
+
+
+@pytest.mark.parametrize("max_turns", [8, 14])
+async def test_only_the_privileged_policy_says_what_it_could_not_know_and_it_leads_where_that_helps(max_turns: int):
+    family = Conversation(trouble=0, digressions=0.3, max_turns=max_turns)
+    won: dict[Policy, int] = {"proactive": 0, "privileged": 0}
+    marked: set[tuple[str, str | None, bool]] = set()
+    for seed in range(120):
+        for policy in won:
+            scenario = case(family, seed, policy)
+            dialogue, _ = await played(family, scenario)
+            cell, mine = scenario.session_latents["cell"], [t for t in dialogue.turns if t.role == "assistant"]
+            assert all(("clairvoyant" in t.labels) == (policy == "privileged") for t in mine)
+            won[policy] += bool(dialogue.outcome["success"])
+            if policy == "proactive":
+                continue
+            assert dialogue.outcome["pushes_after_refusal"] == 0
+            assert cell not in ("refuses", "impossible", "hurry") or not {t.intent_requested for t in mine} & set(LEADS)
+            assert cell != "hurry" or len(mine) <= 2
+            marked |= {(cell, t.intent_requested, t.labels["clairvoyant"]) for t in mine}
+    assert won["privileged"] > won["proactive"]
+    assert {("needed", "open", True), ("needed", "bridge", True), ("given", "open", False)} <= marked
+    assert {("hurry", "close", False), ("impossible", "close", True), ("refuses", "follow", True)} <= marked
+
+
+async def test_a_privileged_assistant_asks_for_what_there_is_to_tell():
+    family, data, asked = Conversation(cells={"refuses": 1}), load("small_talk"), 0
+    for seed in range(20):
+        dialogue, _ = await played(family, case(family, seed, "privileged"))
+        facts = dialogue.scenario.views["user"].facts
+        for n, turn in enumerate(dialogue.turns):
+            before = dialogue.turns[:n]
+            had = {t.labels.get("question") for t in before}
+            told = {i for t in before for i in t.facts_disclosed}
+            on = [f for f in facts if data.topic_of(f) == turn.labels["topic"] and f.id not in told]
+            if turn.intent_requested == "follow" and (left := {f.slot for f in on} - had):
+                asked += turn.labels["question"] in left
+                assert turn.labels["question"] in left
+    assert asked >= 5
+
+
 @settings(max_examples=25, deadline=None)
-@given(seeds, st.sampled_from(["reactive", "proactive"]))
+@given(seeds, st.sampled_from(["reactive", "proactive", "privileged"]))
 async def test_a_dialogue_keeps_its_bounds_and_its_labels_are_true(seed: int, policy: Any):
     dialogue, _ = await played(FAMILY, case(FAMILY, seed, policy))
     facts = {f.id: f for f in dialogue.scenario.facts}
@@ -178,7 +294,7 @@ async def test_a_dialogue_keeps_its_bounds_and_its_labels_are_true(seed: int, po
 
 
 @settings(max_examples=25, deadline=None)
-@given(seeds, st.sampled_from(["reactive", "proactive"]))
+@given(seeds, st.sampled_from(["reactive", "proactive", "privileged"]))
 async def test_any_prefix_says_who_comes_next(seed: int, policy: Any):
     scenario = case(FAMILY, seed, policy)
     dialogue, _ = await played(FAMILY, scenario)

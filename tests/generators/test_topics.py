@@ -99,6 +99,36 @@ async def test_a_reactive_assistant_follows_a_detour():
     assert followed >= 10
 
 
+@pytest.mark.parametrize("max_turns", [8, 14])
+async def test_a_privileged_assistant_waits_for_a_detour_and_comes_back_from_it(max_turns: int):
+    family, back = Conversation(cells={"needed": 1}, trouble=0, digressions=1, max_turns=max_turns), 0
+    for seed in range(40):
+        dialogue, _ = await played(family, case(family, seed, "privileged"))
+        at = next((n for n, t in enumerate(dialogue.turns) if t.labels.get("digresses")), None)
+        if dialogue.scenario.plan["digression"] is None or at is None:
+            continue
+        led = [n for n, t in enumerate(dialogue.turns) if t.role == "assistant" and t.intent_requested == "bridge"]
+        assert all(n > at for n in led)
+        back += dialogue.outcome["target_reached_turn"] is not None
+    assert back >= 12
+
+
+def test_people_follow_over_a_bridge_from_what_the_assistant_has_spoken_on_and_not_otherwise():
+    scenario, topics = case(Conversation(), 3), load("small_talk").topics
+    first, second = scenario.plan["path"]
+    far = next(t for t in topics if t != first and t not in topics[first].bridges)
+    spoke = Turn(role="assistant", intent_requested="open", labels={"topic": first})
+
+    def followed(to: str | None, *before: Turn) -> bool:
+        moved = {"from_topic": first, "to_topic": to} if to else {}
+        free = {"role": "assistant", "intent_requested": "free", "intent_detected": "bridge"}
+        last = Turn.model_validate({**free, "labels": {"topic": to or first, **moved}})
+        return Talk.of(scenario, [*before, last], load("small_talk")).handed_over
+
+    assert followed(second, spoke)
+    assert not followed(second) and not followed(far, spoke) and not followed(None, spoke)
+
+
 def test_a_topic_that_was_parked_has_the_turn_of_its_return():
     turns = [
         Turn(role="assistant", labels={"from_topic": "a", "to_topic": "x", "handoff": "parked"}),
