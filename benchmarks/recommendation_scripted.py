@@ -201,10 +201,10 @@ def oracle(domain: Domain, scenario: Scenario) -> Speaker:
 async def dialogues(domains: Sequence[Domain], n: int, policy: Policy, script: str = "") -> list[Dialogue]:
     """`n` of each domain. `random action`: draws among what the program weighs, each as likely."""
     played: list[Dialogue] = []
-    for domain in domains:
-        usual = Recommendation(domain=domain)
+    for place, domain in enumerate(domains):
+        usual, first = Recommendation(domain=domain), FIRST_SEED + place * n  # the same seed is the same person
         family = usual.model_copy(update={"temperature": 1e6}) if script == "random action" else usual
-        for seed in range(FIRST_SEED, FIRST_SEED + n):
+        for seed in range(first, first + n):
             scenario = family.sample(rng(seed, "case")).model_copy(update={"seed": seed, "policy": policy})
             assistant: Speaker = Says()
             if policy == "external":

@@ -48,6 +48,7 @@ _GOES = (
     "ill leave it for today, thanks anyway, bye",
     "forget it, ill find something, bye",
 )
+_WONDERS = ("", "", "hm ", "ok and ")
 _HURRY = ("im in a hurry", "i only have a minute", "it has to be quick, i have to leave soon")
 _GIVES_AWAY = 0.7
 """Share of a fact's words in a question that would tell it."""
@@ -280,13 +281,13 @@ def _verdict(talk: Talk, item: Item, latents: FittedLatents) -> Move:
         return _say(talk, "decline", _DECIDED, labels | {"refuses": True})
     missing = [slot for slot, value in talk.wants.items() if item.has[slot] != value]
     if (slot := _asks_first(talk, item, missing, latents)) is not None:
-        about = talk.data.slots[slot].about
+        question = talk.data.slots[slot].seeks
         return Move(
             role="user",
             intent="ask",
-            instruction=f"ask: what about {about}?",
-            fallback=f"and {about}?",
-            labels={"slot": slot, "of": item.name, "question": about, "facts_hinted": [slot]},
+            instruction=f"ask: {question}?",
+            fallback=f"{draws.choice(_WONDERS)}{question}?",
+            labels={"slot": slot, "of": item.name, "question": question, "facts_hinted": [slot]},
         )
     if item.name in talk.scenario.plan["seen"]:
         return _say(talk, "decline", talk.data.known, labels | {"known": True})
@@ -320,7 +321,7 @@ def _asks_first(talk: Talk, item: Item, missing: Sequence[str], latents: FittedL
         slot
         for slot in (*missing, *(s for s in talk.wants if s not in missing))
         if not any(labels["slot"] == slot for labels in before)
-        and not any(coverage(talk.data.slots[slot].about, fact.text) >= _GIVES_AWAY for fact in untold)
+        and not any(coverage(talk.data.slots[slot].seeks, fact.text) >= _GIVES_AWAY for fact in untold)
     ]
     return draws.choice(free) if free else None
 

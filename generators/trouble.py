@@ -91,7 +91,7 @@ def steps(trouble: Trouble, policy: Policy) -> list[Step]:
     sets_up = trouble.type == "wrong_ref" or (trouble.type == "ambiguous_ref" and trouble.variant == 0)
     begun = [*([Step("setup", other)] if sets_up else []), Step("source", by)]
     starts = by if trouble.initiator == "self" else other
-    if starts == "assistant" and policy != "proactive":
+    if starts == "assistant" and policy == "reactive":
         return [*begun, Step("passed", other)]
     if trouble.initiator == "self":
         return [*begun, Step("passed", other), Step("repair", by), Step("uptake", other)]

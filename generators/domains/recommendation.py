@@ -24,6 +24,8 @@ class Slot(Value):
     """In public words: "the mood of the film"."""
     ask: str
     """A question about it as somebody would text it, without its question mark."""
+    seeks: str
+    """What somebody asks about an item that was recommended, likewise."""
     values: Annotated[dict[str, Phrases], Field(min_length=3)]
     """Value -> how people say that they want it, in first person, as texted."""
     item: dict[str, str]

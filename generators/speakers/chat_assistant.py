@@ -5,7 +5,7 @@ from typing import Any
 
 from generators.latents.tagger import is_question
 from generators.matching import carries
-from generators.speakers.checks import parroted, plain, pruned
+from generators.speakers.checks import fresh_opening, parroted, plain, pruned
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.chat import Sampling
 from schemas.contracts import Services
@@ -43,8 +43,11 @@ class ChatAssistant(PromptedSpeaker):
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
-        heard = turns[-1].text if turns and turns[-1].role != view.role else None
-        text = pruned(turn.text or "", heard, move.labels.get("asks") is not False) if turn.model else turn.text or ""
+        text = turn.text or ""
+        if turn.model:
+            last = turns[-1] if turns and turns[-1].role != view.role else None
+            heard = str(last.labels.get("clean", last.text)) if last else None
+            text = fresh_opening(pruned(text, heard, move.labels.get("asks") is not False), view.role, turns)
         parroted(text, turns)
         offered = [f for f in view.facts if f.id in move.fact_ids]
         for fact in offered:

@@ -8,7 +8,7 @@ from generators.latents.tagger import is_question, since, tag
 from generators.matching import carries, told_early
 from generators.noise.courtesy import courteous
 from generators.noise.typing import CLEAN, TypingStyle, typed
-from generators.speakers.checks import parroted, pruned
+from generators.speakers.checks import added, fresh_opening, parroted, pruned
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.chat import Sampling
 from schemas.contracts import Services
@@ -66,6 +66,10 @@ class ChatUser(PromptedSpeaker):
     )
     sampling: Sampling = Sampling(temperature=0.6, min_p=0.1, max_tokens=30)
     attempts: int = 3
+    adds: int | None = 1
+    """Content words that a message may have and what it rewrites has not: small models make things up. null: any, for
+    a model that does not.
+    """
 
     def note(self, move: Move) -> str:
         return f"rewrite: {move.fallback or move.instruction}"
@@ -79,7 +83,9 @@ class ChatUser(PromptedSpeaker):
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
         asks = move.intent in ASKING
         heard = turns[-1].text if turns and turns[-1].role != view.role else None
-        text = pruned(turn.text or "", heard, asks) if turn.model else turn.text or ""
+        text = turn.text or ""
+        if turn.model:
+            text = fresh_opening(pruned(text, heard, asks), view.role, turns)
         told = [f for f in view.facts if f.id in move.fact_ids]
         await _says(text, told, view, turns, move, services)
         if asks and not is_question(text):
@@ -87,6 +93,9 @@ class ChatUser(PromptedSpeaker):
         if move.verbatim is None and move.intent not in _MAY_ASK and is_question(text):
             raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
         parroted(text, turns)
+        new = added(text, move.fallback or move.instruction, heard) if turn.model else ()
+        if self.adds is not None and len(new) > self.adds:
+            raise InvalidOutput(f"adds {', '.join(sorted(new))}: {text!r}", "adds_words")
         clean = _written_out(_courteous(text, view, turns, move))
         known: dict[str, Any] = {
             "text": _typed(clean, view, turns),

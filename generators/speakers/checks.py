@@ -182,6 +182,41 @@ def parroted(text: str, turns: Sequence[Turn]) -> None:
         raise InvalidOutput(f"says back {last!r}: {text!r}", "parroted")
 
 
+def added(text: str, source: str, heard: str | None) -> set[str]:
+    """Content words of a message that stand neither in what it rewrites nor, but for one, in what it answers."""
+    new = {w for w in content_words(text.replace("'", "").replace("’", "")) if w not in _CHATTY}
+    new -= content_words(source.replace("'", "")) | content_words(source)
+    echoed = sorted(new & content_words((heard or "").replace("'", "")))
+    return new - set(echoed[:1])
+
+
+_CHATTY = content_words(
+    "yeah yes yep ok okay well oh hey hi hello hmm hm haha lol ugh nah actually kinda like maybe please thanks guess"
+    " think thing something anything one really super totally pretty quite lately usually anyway though still right now"
+    " bit kind sort little only even probably honestly sorry im ive id dont doesnt didnt cant isnt thats its want need"
+    " prefer love look somewhere anywhere good great sure mean know try best definitely"
+)
+_OPENER = re.compile(r"^([^,.!?;]{1,20})[,.!?;]+\s+(?=\S+\s+\S)")
+_ANSWERS = frozenset(["yes", "yeah", "no", "nah"])
+
+
+def fresh_opening(text: str, role: str, turns: Sequence[Turn]) -> str:
+    """Without a first clause of up to four words that greets again, begins an earlier message of theirs, or says
+    back what was just heard: small models begin every message like that.
+    """
+    found = _OPENER.match(text)
+    if not found or len(opener := plain(found[1])) > 4:
+        return text
+    mine = [t for t in turns if t.role == role and t.text]
+    again = [plain(_OPENER.split(str(t.labels.get("clean", t.text)))[1]) for t in mine if _OPENER.match(t.text or "")]
+    greets = opener[0] in ("hi", "hey", "hello") and bool(mine)
+    last = turns[-1] if turns and turns[-1].role != role else None
+    said = [plain(c) for c in _CLAUSE.findall(str(last.labels.get("clean", last.text)))] if last else []
+    if greets or (opener in again and not _ANSWERS & set(opener)) or opener in said:
+        return text[found.end() :][:1].upper() + text[found.end() + 1 :]
+    return text
+
+
 _CLAUSE = re.compile(r"[^,.!?;]+[,.!?;]*\s*")
 
 

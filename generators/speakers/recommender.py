@@ -27,6 +27,12 @@ class Recommender(ChatAssistant):
             intent="recommend",
         ),
         Demonstration(
+            heard="no not really",
+            note="react, then recommend: the Desk Pal",
+            message="Alright. What about the Desk Pal?",
+            intent="recommend",
+        ),
+        Demonstration(
             heard="nah too big",
             note="react, then recommend: the Little Stool, it is small",
             message="I see. How about the Little Stool? It is small.",

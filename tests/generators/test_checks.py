@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.speakers.checks import check_message, content_words, coverage, parroted, tidy
+from generators.speakers.checks import (
+    added,
+    check_message,
+    content_words,
+    coverage,
+    fresh_opening,
+    parroted,
+    tidy,
+)
 from schemas.dialogue import Turn
 from schemas.errors import InvalidOutput
 
@@ -85,3 +93,33 @@ def test_saying_back_what_was_just_told_is_refused_but_answering_a_question_is_n
     parroted("That sounds like work.", told)
     parroted("My brother paints old wooden fences.", [Turn(role="user", text="does he paint old wooden fences?")])
     parroted("Anything.", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "heard", "new"),
+    [
+        ("Romantic place, not too far.", "something romantic please", None, {"place", "far"}),
+        ("yeah im watching with my girlfriend!", "im watching with my girlfriend", None, set[str]()),
+        ("Well I don't have much time really", "i dont have much time", None, set[str]()),
+        ("I usually cook soup", "soup", "What do you usually cook?", set[str]()),
+        ("old films and newer ones either", "soup", "Do you like old films or newer ones?", {"newer", "old", "either"}),
+    ],
+)
+def test_words_are_added_that_neither_source_nor_question_have(
+    text: str, source: str, heard: str | None, new: set[str]
+):
+    found = added(text, source, heard)
+    assert found <= new and len(new) - len(found) <= 1, "one word of the question may be taken up"
+
+
+def test_a_message_does_not_begin_like_their_last_one_or_with_what_was_just_heard():
+    turns = [
+        Turn(role="assistant", text="I see. How about Jaws?"),
+        Turn(role="user", text="no i dont think so", labels={"clean": "No, I don't think so."}),
+    ]
+    assert fresh_opening("I see. How about Alien?", "assistant", turns) == "How about Alien?"
+    assert fresh_opening("I don't think so. how about Alien?", "assistant", turns) == "How about Alien?"
+    assert fresh_opening("Hi! How about Alien?", "assistant", turns) == "How about Alien?"
+    assert fresh_opening("Alright, how about Alien?", "assistant", turns) == "Alright, how about Alien?"
+    assert fresh_opening("Hi! How are you?", "assistant", []) == "Hi! How are you?"
+    assert fresh_opening("I see!", "assistant", turns) == "I see!", "nothing else is said"
