@@ -146,12 +146,19 @@ def _bridge(now: Heard, **labels: Any) -> Move:
             return move
     if now.last or now.spoken > 4:
         return _request(now, **labels)
-    lead = None if now.topic or now.opens else _argument(now)
     if now.opens < (2 if now.vague else 1):
         question = rng(now.scenario.seed, "openly", len(now.turns)).choice(_MORE if now.opens else _OPEN_QUESTIONS)
-        return _says("ask", lead, question, about=[], **labels)
+        return _asks(now, question, about=[], **labels)
     name = _likely(now)
-    return _says("ask", lead, now.data.concerns[name].ask, about=[name], **labels)
+    return _asks(now, now.data.concerns[name].ask, about=[name], **labels)
+
+
+def _asks(now: Heard, question: str, **labels: Any) -> Move:
+    """The first question about the matter says what it is, a later one something that speaks for it."""
+    if not (now.requests or now.opens or now.asked):
+        intro = now.data.intro
+        return _says("ask", None, question, lead=f"say: {intro.rstrip('.')}; ask: ", says=intro, **labels)
+    return _says("ask", None if now.topic or now.opens else _argument(now), question, **labels)
 
 
 def _likely(now: Heard) -> str:
@@ -187,9 +194,7 @@ def _privileged(now: Heard) -> Move:
             return move
     if now.hurried and not now.requests:
         return _request(now, strategy="push")
-    lead = None if now.topic or now.asked else _argument(now)
-    ask = now.data.concerns[name].ask
-    return _says("ask", lead, ask, about=[name], strategy="bridge", clairvoyant=hidden)
+    return _asks(now, now.data.concerns[name].ask, about=[name], strategy="bridge", clairvoyant=hidden)
 
 
 def _seems_to_like(now: Heard) -> dict[Strategy, float]:

@@ -30,6 +30,8 @@ _SETTLED = (
     "fair enough",
     "alright",
 )
+_ASIDES = ("oh and ", "random but ", "by the way, ", "sorry, different topic, ")
+"""Before something that has nothing to do with it."""
 _WONDERS = (
     "so what is it about exactly?",
     "what would that do?",
@@ -200,7 +202,8 @@ def _tells(now: Approached, name: str, manner: str) -> Move:
     intent = "object" if now.seen.asks_for_commitment or again else "answer" if asked else "share"
     if is_question(said):
         intent, labels = "ask", labels | {"question": said}
-    return _words(intent, said, (name,) if first else (), **labels)
+    move = _words(intent, said, (name,) if first else (), **labels)
+    return move.model_copy(update={"verbatim": said}) if manner == "hinted" else move  # else it would hint at another
 
 
 def _digression(now: Approached, intent: str, cooperative: bool) -> Move:
@@ -208,4 +211,5 @@ def _digression(now: Approached, intent: str, cooperative: bool) -> Move:
     topic = now.turns[-2].labels.get("topic") if len(now.turns) > 2 and now.seen.follows else None
     topic = topic or now.draws.choice(now.scenario.plan["topics"])
     said = _fresh([tell for tells in TOPICS[topic]["questions"].values() for tell in tells], now)
-    return _words(intent, said, digresses=True, cooperative=cooperative, topic=topic)
+    lead = now.draws.choice(_ASIDES) if intent == "share" else ""
+    return _words(intent, f"{lead}{said}", digresses=True, cooperative=cooperative, topic=topic)

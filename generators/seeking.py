@@ -332,7 +332,7 @@ def _hinting(talk: Talk, intent: str, lead: str, labels: Mapping[str, Any], of: 
     if not hints:
         return None
     slot = rng(talk.scenario.seed, "hint", len(talk.turns)).choice(sorted(hints))
-    return _words(intent, f"{lead}, {hints[slot]}", {**labels, "says": hints[slot], "facts_hinted": [slot]})
+    return _hint(intent, f"{lead}, {hints[slot]}", {**labels, "facts_hinted": [slot]})
 
 
 def _unasked(talk: Talk, latents: FittedLatents) -> Move:
@@ -346,9 +346,13 @@ def _unasked(talk: Talk, latents: FittedLatents) -> Move:
     if free.tell:
         return _tell("share", "", free.tell, {})
     if free.hint is not None and free.hint.id in talk.scenario.plan["hints"]:
-        hint = str(talk.scenario.plan["hints"][free.hint.id])
-        return _words("share", hint, {"says": hint, "facts_hinted": [free.hint.id]})
+        return _hint("share", str(talk.scenario.plan["hints"][free.hint.id]), {"facts_hinted": [free.hint.id]})
     return _say(talk, "react", REACTIONS)
+
+
+def _hint(intent: str, words: str, labels: Mapping[str, Any]) -> Move:
+    """As it stands: in other words it would hint at something else."""
+    return Move(role="user", intent=intent, verbatim=words, labels=dict(labels))
 
 
 def _tell(intent: str, lead: str, facts: Sequence[Fact], labels: Mapping[str, Any]) -> Move:

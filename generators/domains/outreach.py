@@ -70,6 +70,8 @@ class OutreachDomain(Value):
     """The request in one plain sentence of the assistant, with its question mark."""
     hello: str
     """The assistant's first words, which ask nothing yet but how they are or whether they have a minute."""
+    intro: str
+    """What this is about, as the assistant says it before its first question about the matter: no request yet."""
     approached: str
     """Who the person is, for their prompt: "You text with Robin, who collects for …"."""
     outreacher: str

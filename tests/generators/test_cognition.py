@@ -113,7 +113,7 @@ def any_appraisal(draws: Random) -> Appraisal:
     return Appraisal.model_validate(seen)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.integers(0, 2**32))
 def test_whatever_a_message_does_the_caps_hold(seed: int):
     draws = Random(seed)

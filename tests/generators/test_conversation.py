@@ -276,7 +276,7 @@ async def test_a_privileged_assistant_asks_for_what_there_is_to_tell():
     assert asked >= 5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.sampled_from(["reactive", "proactive", "privileged"]))
 async def test_a_dialogue_keeps_its_bounds_and_its_labels_are_true(seed: int, policy: Any):
     dialogue, _ = await played(FAMILY, case(FAMILY, seed, policy))
@@ -293,7 +293,7 @@ async def test_a_dialogue_keeps_its_bounds_and_its_labels_are_true(seed: int, po
     assert doubles <= 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.sampled_from(["reactive", "proactive", "privileged"]))
 async def test_any_prefix_says_who_comes_next(seed: int, policy: Any):
     scenario = case(FAMILY, seed, policy)

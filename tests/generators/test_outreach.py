@@ -103,7 +103,7 @@ def test_cells_are_what_they_say(seed: int):
     assert set(refuses.session_latents["concerns"]) <= {f.value for f in refuses.views["assistant"].facts}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds, policies, st.sampled_from(DOMAINS))
 async def test_a_dialogue_keeps_its_bounds_and_its_state_is_a_fold(seed: int, policy: Any, domain: Any):
     family = Outreach(domain=domain)
@@ -120,7 +120,7 @@ async def test_a_dialogue_keeps_its_bounds_and_its_state_is_a_fold(seed: int, po
         assert turn.state == state_of(scenario, dialogue.turns[: n + 1]).model_dump(mode="json")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds)
 async def test_at_most_one_concern_comes_out_in_a_message_and_its_label_is_its_state(seed: int):
     dialogue, _ = await played(FAMILY, case(FAMILY, seed), says)

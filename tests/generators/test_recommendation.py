@@ -78,7 +78,7 @@ def test_siblings_of_one_case_share_their_person(seed: int, domain: Domain):
     assert all(s.model_copy(update={"policy": "external"}) == person for s in siblings)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, domains, policies)
 async def test_the_assistants_prompts_hold_no_want_that_was_not_told(seed: int, domain: Domain, policy: Policy):
     scenario = case(FAMILIES[domain], seed, policy)
@@ -93,7 +93,7 @@ async def test_the_assistants_prompts_hold_no_want_that_was_not_told(seed: int, 
         assert not [f.text for i, f in wants.items() if i not in known and f.text in shown]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, domains, policies)
 async def test_a_dialogue_is_decided_by_its_scenario_and_any_prefix_says_who_comes_next(
     seed: int, domain: Domain, policy: Policy
@@ -107,7 +107,7 @@ async def test_a_dialogue_is_decided_by_its_scenario_and_any_prefix_says_who_com
         assert isinstance(move, Move) and (move.role, move.intent) == (turn.role, turn.intent_requested)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, domains, policies)
 async def test_nothing_comes_out_twice_and_what_is_left_only_shrinks(seed: int, domain: Domain, policy: Policy):
     dialogue, _ = await played(FAMILIES[domain], case(FAMILIES[domain], seed, policy))
@@ -120,7 +120,7 @@ async def test_nothing_comes_out_twice_and_what_is_left_only_shrinks(seed: int, 
         left = turn.labels["candidates"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, domains, policies)
 async def test_every_turn_of_ours_logs_what_it_weighed_and_how_likely_it_was(seed: int, domain: Domain, policy: Policy):
     dialogue, _ = await played(FAMILIES[domain], case(FAMILIES[domain], seed, policy))
@@ -133,7 +133,7 @@ async def test_every_turn_of_ours_logs_what_it_weighed_and_how_likely_it_was(see
         assert ("clairvoyant" in turn.labels) == (policy == "privileged")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seeds, domains, policies)
 async def test_who_can_find_nothing_accepts_nothing(seed: int, domain: Domain, policy: Policy):
     dialogue, _ = await played(FAMILIES[domain], of_cell("impossible", seed, policy, domain))

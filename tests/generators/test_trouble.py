@@ -57,7 +57,7 @@ def test_a_proactive_assistant_repairs_whatever_comes_and_a_reactive_one_what_it
     assert all(a.role != b.role for a, b in zip(steps(trouble, policy), steps(trouble, policy)[1:], strict=False))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(0, 100_000), st.sampled_from(["proactive", "reactive"]), st.sampled_from(["small_talk", "neighbours"])
 )

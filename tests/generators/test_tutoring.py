@@ -111,7 +111,7 @@ async def test_a_reactive_student_answers_at_once_and_asks_once_it_was_told_that
     assert dialogue.outcome["success"] is False
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.sampled_from(["reactive", "proactive"]))
 async def test_a_fact_comes_out_only_after_it_was_asked_for_and_once(seed: int, policy: Policy):
     scenario = case(FAMILY, seed, policy)
@@ -375,7 +375,7 @@ async def test_a_privileged_student_stops_where_nobody_can_know_the_answer():
     assert (dialogue.outcome["success"], dialogue.outcome["abstained"]) == (False, True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.sampled_from(["reactive", "proactive", "privileged"]))
 async def test_only_turns_of_the_privileged_student_say_whether_they_are_clairvoyant(seed: int, policy: Policy):
     dialogue, _ = await played(FAMILY, case(FAMILY, seed, policy), allowed)

@@ -85,7 +85,7 @@ def test_without_new_rewards_those_of_the_shard_stay(tmp_path: Path):
     assert row.rewards == record.rewards
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(order=st.integers(), sizes=st.lists(st.integers(1, 40), max_size=6))
 def test_the_bytes_do_not_depend_on_shards_or_order(tmp_path_factory: pytest.TempPathFactory, order, sizes):
     records = [*many(60), branch(tutoring(3), 0)]

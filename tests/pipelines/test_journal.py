@@ -48,7 +48,7 @@ places = st.builds(
 records = st.tuples(st.sampled_from(["a", "b"]), places, st.builds(Answer, st.text(max_size=8), st.binary(max_size=40)))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(records, max_size=25), st.integers(0, 25))
 def test_a_reopened_journal_tells_the_last_answer_of_every_place(done: list[tuple[str, Place, Answer]], cut: int):
     with tempfile.TemporaryDirectory() as folder:
