@@ -212,4 +212,5 @@ def _digression(now: Approached, intent: str, cooperative: bool) -> Move:
     topic = topic or now.draws.choice(now.scenario.plan["topics"])
     said = _fresh([tell for tells in TOPICS[topic]["questions"].values() for tell in tells], now)
     lead = now.draws.choice(_ASIDES) if intent == "share" else ""
-    return _words(intent, f"{lead}{said}", digresses=True, cooperative=cooperative, topic=topic)
+    move = _words(intent, f"{lead}{said}", digresses=True, cooperative=cooperative, topic=topic)
+    return move.model_copy(update={"verbatim": f"{lead}{said}"}) if lead else move  # a model loses the turn aside

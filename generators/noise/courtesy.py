@@ -6,6 +6,8 @@ from random import Random
 _ROOM = 2.0
 """About half of what people say has room for such a word: there it comes twice as often."""
 _SAID = re.compile(r"\b(please|thanks?|thank you|thx|sorry|appreciate|pardon)\b", re.IGNORECASE)
+_WANTS = re.compile(r"\?|\b(need|want|looking|find|recommend|suggest|help|tell|give|show)\b", re.IGNORECASE)
+"""A request that only says how things are ("my neighbours are so loud") has no room for a please."""
 _WAYS: dict[str, tuple[str, ...]] = {
     "request": ("{text} please", "{text}, please"),
     "accept": ("{text}, thanks", "{text}, thank you", "thanks, {text}"),
@@ -19,6 +21,8 @@ _WAYS: dict[str, tuple[str, ...]] = {
 def courteous(text: str, intent: str | None, share: float, draws: Random) -> str:
     """The message, with such a word now and then. `share`: of a person's messages that have one."""
     ways = _WAYS.get(intent or "", ())
+    if intent == "request" and not _WANTS.search(text):
+        return text
     if not ways or _SAID.search(text) or draws.random() >= min(1.0, _ROOM * share):
         return text
     body = text.rstrip(".!?…")

@@ -18,7 +18,9 @@ from schemas.identity import rng
 from schemas.scenario import Fact, View
 
 _ASKS_WHAT = re.compile(r"\b(what|whats|who|whos|where|when|which|why|how)\b", re.IGNORECASE)
-_PERSON = re.compile(r"\b(i|im|ive|id|i'\w+|my|me|we|our)\b", re.IGNORECASE)
+_PERSON = re.compile(r"\b(i|im|ive|id|ill|i'\w+|my|me|we|our)\b", re.IGNORECASE)
+_SUBJECT = re.compile(r"^(i|im|ive|id|ill|i'\w+)\b", re.IGNORECASE)
+_OTHER = re.compile(r"\b(you|your|u|ur)\b|^(hey,? )?take\b", re.IGNORECASE)
 
 
 TYPING = "typing"
@@ -74,18 +76,14 @@ class ChatUser(PromptedSpeaker):
     def note(self, move: Move) -> str:
         return f"rewrite: {move.fallback or move.instruction}"
 
-    def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
-        """With a short history, what does not answer a question is worded from the note alone: with a message before
-        it a small model answers that instead.
-        """
-        return () if self.history is not None and move.intent in _ALONE else super().shown(spoken, move)
-
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
         asks = move.intent in ASKING
         heard = turns[-1].text if turns and turns[-1].role != view.role else None
         text = turn.text or ""
         if turn.model:
             text = fresh_opening(pruned(text, heard, asks), view.role, turns)
+            if move.intent not in _MAY_ASK and not is_question(text.rstrip("?")) and not _OTHER.search(text):
+                text = text.rstrip("?")  # "just two goldfish?" for "i just have two goldfish"
         told = [f for f in view.facts if f.id in move.fact_ids]
         await _says(text, told, view, turns, move, services)
         if asks and not is_question(text):
@@ -109,7 +107,6 @@ class ChatUser(PromptedSpeaker):
 
 
 ASKING = ("ask", "answer_ask")
-_ALONE = ("share", "request", "object", "decline")
 _MAY_ASK = (*ASKING, "request", "bye")
 
 
@@ -128,11 +125,12 @@ async def _says(
     for fact in told:
         if not await carries(text, fact.text, services):
             raise InvalidOutput(f"the message does not say {fact.text!r}: {text!r}", "fact_not_said")
-        if _PERSON.search(fact.text) and not _PERSON.search(text):
-            raise InvalidOutput(f"does not speak of itself: {text!r}", "fact_not_said")
+        _of_themselves(text, fact.text)
     wanted = move.labels.get("question") if move.intent == "ask" else move.labels.get("says")
     if wanted and not await carries(text, str(wanted), services, share=0.5):
         raise InvalidOutput(f"does not say {wanted!r}: {text!r}", "intent_not_met")
+    if wanted and move.intent != "ask":
+        _of_themselves(text, str(wanted))
     if wanted and _ASKS_WHAT.match(str(wanted)) and not _ASKS_WHAT.search(text):
         raise InvalidOutput(f"lost the question word of {wanted!r}: {text!r}", "intent_not_met")
     out = {i for t in turns for i in t.facts_disclosed}
@@ -142,6 +140,13 @@ async def _says(
     meant = Fact(id="", holder=view.role, slot="", value="", text=move.fallback or move.instruction)
     if early := await told_early(text, [*told, meant], hidden, services):
         raise InvalidOutput(f"the message gives {early.text!r} away: {text!r}", "told_early")
+
+
+def _of_themselves(text: str, said: str) -> None:
+    """Raises InvalidOutput where what they say of themselves is said of nobody or of the other; texts drop an I."""
+    own = said if _OTHER.search(text) else _SUBJECT.sub("", said)
+    if _PERSON.search(own) and not _PERSON.search(text):
+        raise InvalidOutput(f"does not speak of itself: {text!r}", "fact_not_said")
 
 
 def _written_out(text: str) -> str:

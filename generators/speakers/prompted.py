@@ -45,7 +45,7 @@ class PromptedSpeaker(Speaker):
     """Answers asked for, each with its own seed, before the dialogue ends as a fault."""
     history: int | None = None
     """Most recent messages shown. null: all, so that each prompt begins with the last one and prefix caches keep every
-    token; a small model does better with few.
+    token; a small model does better with few. 0: the note alone, of a move whose words say all.
     """
 
     async def speak(self, view: View, turns: Sequence[Turn], move: Move, seed: int, services: Services) -> Turn:
@@ -82,7 +82,8 @@ class PromptedSpeaker(Speaker):
     def prompt(self, view: View, turns: Sequence[Turn], move: Move) -> tuple[Message, ...]:
         prompt = [Message("system", self.system.format(brief=view.brief))]
         for shown in self.demonstrated(move):
-            prompt.append(Message("user", f"{shown.heard}\n[{shown.note}]".lstrip()))
+            said_before = "" if self.history == 0 else shown.heard
+            prompt.append(Message("user", f"{said_before}\n[{shown.note}]".lstrip()))
             prompt.append(Message("assistant", shown.message))
         heard: list[str] = []
         for turn in self.shown([t for t in turns if t.text is not None], move):
@@ -107,7 +108,7 @@ class PromptedSpeaker(Speaker):
 
     def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
         """The messages this move's prompt shows, of all that were said."""
-        return spoken if self.history is None else spoken[-self.history :]
+        return spoken if self.history is None else spoken[max(0, len(spoken) - self.history) :]
 
     def answer_schema(self, view: View, move: Move) -> dict[str, Any] | None:
         """The JSON schema of this move's answer; None: the answer is the message itself."""

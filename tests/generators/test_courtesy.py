@@ -32,3 +32,8 @@ def test_it_comes_as_often_as_the_person_says_it():
     said = sum(courteous("not for me", "decline", 0.1, Random(n)) != "not for me" for n in range(2000))
     assert 0.17 < said / 2000 < 0.23, "twice its share, where half of the messages have room"
     assert courteous("not for me", "decline", 0.0, Random(1)) == "not for me"
+
+
+def test_only_who_asks_for_something_says_please():
+    assert courteous("My neighbours are so loud.", "request", 1.0, Random(1)) == "My neighbours are so loud."
+    assert "please" in courteous("I need a film.", "request", 1.0, Random(1))
