@@ -129,7 +129,7 @@ async def _says(
     wanted = move.labels.get("question") if move.intent == "ask" else move.labels.get("says")
     if wanted and not await carries(text, str(wanted), services, share=0.5):
         raise InvalidOutput(f"does not say {wanted!r}: {text!r}", "intent_not_met")
-    if wanted and move.intent != "ask":
+    if wanted and move.intent != "ask" and added(text, str(wanted), None):
         _of_themselves(text, str(wanted))
     if wanted and _ASKS_WHAT.match(str(wanted)) and not _ASKS_WHAT.search(text):
         raise InvalidOutput(f"lost the question word of {wanted!r}: {text!r}", "intent_not_met")
