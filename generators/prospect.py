@@ -133,11 +133,11 @@ def _fresh(words: Sequence[str], now: Approached) -> str:
 
 
 def _phrase(now: Approached, intent: str, words: Sequence[str], **labels: Any) -> Move:
-    """One that nobody has said yet; of four words or fewer as it stands."""
+    """One that nobody has said yet; of eight words or fewer as it stands: there are many, and a model adds nothing."""
     said = _fresh(words, now)
     if is_question(said) and intent != "bye":
         intent, labels = "ask", {**labels, "question": said}
-    if len(said.split()) <= 4:
+    if len(said.split()) <= 8:
         return Move(role="user", intent=intent, verbatim=said, labels=labels)
     return _words(intent, said, **labels)
 

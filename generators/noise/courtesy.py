@@ -3,8 +3,6 @@
 import re
 from random import Random
 
-_ROOM = 2.0
-"""About half of what people say has room for such a word: there it comes twice as often."""
 _SAID = re.compile(r"\b(please|thanks?|thank you|thx|sorry|appreciate|pardon)\b", re.IGNORECASE)
 _WANTS = re.compile(r"\?|\b(need|want|looking|find|recommend|suggest|help|tell|give|show)\b", re.IGNORECASE)
 """A request that only says how things are ("my neighbours are so loud") has no room for a please."""
@@ -15,7 +13,7 @@ _WAYS: dict[str, tuple[str, ...]] = {
     "object": ("sorry, {text}", "sorry but {text}"),
     "bye": ("thanks, {text}", "{text}, thanks", "ok thank you, {text}"),
 }
-"""By what a message does; others have no room."""
+"""By what a message does; others have no room, but what the program has people say has thanks in it now and then."""
 
 
 def courteous(text: str, intent: str | None, share: float, draws: Random) -> str:
@@ -23,7 +21,7 @@ def courteous(text: str, intent: str | None, share: float, draws: Random) -> str
     ways = _WAYS.get(intent or "", ())
     if intent == "request" and not _WANTS.search(text):
         return text
-    if not ways or _SAID.search(text) or draws.random() >= min(1.0, _ROOM * share):
+    if not ways or _SAID.search(text) or draws.random() >= share:
         return text
     body = text.rstrip(".!?…")
     end, way = text[len(body) :], draws.choice(ways)
