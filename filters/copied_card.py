@@ -23,8 +23,10 @@ class CopiedCard(Detector):
         for told in (view.public, *(f.text for f in view.facts), *(f.value for f in view.facts)):
             card -= runs(told, self.span)
         for said in spoken(dialogue) if card else ():
+            if not (read_out := card & runs(said.text, self.span)):
+                continue
             meant_to_be_said = (v for v in said.turn.labels.values() if isinstance(v, str) and v != said.text)
             free = [*meant_to_be_said, *(t.text or "" for t in said.before)]
-            copied = sorted((card & runs(said.text, self.span)).difference(*(runs(t, self.span) for t in free)))
+            copied = sorted(read_out.difference(*(runs(t, self.span) for t in free)))
             if copied:
                 yield Fault(turn=said.place, kind="copied_card", detail=" ".join(copied[0]))

@@ -26,8 +26,11 @@ class MissingStop(Detector):
         """Turns up to its leaving; 0 while it has not left."""
         for said in spoken(dialogue):
             heard = len(said.before) > left and said.before[-1].role != said.turn.role
-            goes_on = not says_bye(said.text) and not _PLEASANTRY.search(said.text) and len(content(said.text)) >= 2
-            if left and heard and goes_on:
+            if left and heard and _goes_on(said.text):
                 yield Fault(turn=said.place, kind="missing_stop", detail=said.text[:80])
             final = said.turn.decision == "stop" or said.turn.intent_requested == "bye"
             left = left or (said.place + 1 if final or says_bye(said.text) else 0)
+
+
+def _goes_on(text: str) -> bool:
+    return not says_bye(text) and not _PLEASANTRY.search(text) and len(content(text)) >= 2

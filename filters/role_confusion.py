@@ -9,13 +9,14 @@ measure them). Between equals these phrases mean nothing: a third of real small 
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
 import orjson
 
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue, Turn
+from schemas.dialogue import Dialogue
 from schemas.judgement import Fault
 
 HELPED = frozenset({"user", "student", "customer", "patient", "seeker", "client"})
@@ -62,7 +63,8 @@ class RoleConfusion(Detector):
 
     def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
         for i, turn in enumerate(dialogue.turns):
-            found = _confusion(turn, dialogue) if turn.kind == "utterance" and turn.text else None
+            said = turn.text if turn.kind == "utterance" else None
+            found = _confusion(said, turn.role, turn.role == dialogue.partner) if said else None
             if found:
                 yield Fault(turn=i, kind=found[0], detail=f"{found[1]} ({turn.role}): {(turn.text or '')[:80]}")
         if self.swap_margin is not None and {dialogue.learner, dialogue.partner} & HELPED:
@@ -83,16 +85,16 @@ def swapped_by(dialogue: Dialogue) -> int:
     return margin
 
 
-def _confusion(turn: Turn, dialogue: Dialogue) -> tuple[str, str] | None:
-    """Kind of fault and what shows it."""
-    role, text = turn.role, turn.text or ""
+@lru_cache(maxsize=8192)
+def _confusion(text: str, role: str, simulated: bool) -> tuple[str, str] | None:
+    """Kind of fault and what shows it; `simulated`: of the partner."""
     if _NAME.match(text):
         return "role_flip", "speaker_name_in_text"
     if role != "assistant" and _MODEL.search(text):
         return "assistant_speak", "speaks_as_a_model"
     if role in HELPED and _OFFER.search(text):
         return "role_flip", "helped_side_offers_help"
-    if role == dialogue.partner and role not in SERVING and _SERVES.search(text):
+    if simulated and role not in SERVING and _SERVES.search(text):
         return "assistant_speak", "serves"
     return None
 

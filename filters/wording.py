@@ -352,6 +352,7 @@ def out_before(before: Iterable[Turn]) -> set[str]:
     return {i for t in before for i in (*t.facts_disclosed, *t.facts_volunteered)}
 
 
+@lru_cache(maxsize=2048)
 def runs(text: str, size: int) -> frozenset[tuple[str, ...]]:
     """Runs of `size` tokens."""
     words = tokens(text)
@@ -369,5 +370,6 @@ _BYE = re.compile(
 )
 
 
+@lru_cache(maxsize=8192)
 def says_bye(text: str) -> bool:
     return bool(_BYE.search(text)) and "?" not in text

@@ -352,7 +352,7 @@ def _unasked(talk: Talk, latents: FittedLatents) -> Move:
 
 def _hint(intent: str, words: str, labels: Mapping[str, Any]) -> Move:
     """As it stands: in other words it would hint at something else."""
-    return Move(role="user", intent=intent, verbatim=words, labels=dict(labels))
+    return Move(role="user", intent=intent, verbatim=words, labels={**labels, "says": words})
 
 
 def _tell(intent: str, lead: str, facts: Sequence[Fact], labels: Mapping[str, Any]) -> Move:
