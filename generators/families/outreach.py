@@ -22,6 +22,7 @@ from generators.latents.fitted import FittedLatents, Latents, committed
 from generators.latents.mind import READY, SEVERE, Appraisal, State, Traits
 from generators.latents.session import CELLS, Cell, SessionLatents, draw_session
 from generators.latents.tagger import is_question
+from generators.ledger import volunteering
 from generators.outreaching import Heard, outreaching_move
 from generators.prospect import Approached, appraisal_of, prospect_move, said_in, state_of
 from generators.speakers.chat_user import TYPING, ChatUser
@@ -151,10 +152,25 @@ class Outreach(Family):
             "civility_fault": end.civility_fault,
             "civil": ending.reason == "closed_by_learner" and not end.civility_fault,
             "right_concern": None if first is None else first in start.concerns,
+            "volunteered": _volunteered(scenario, turns),
             "unused_volunteered": sorted({i for t in turns for i in t.facts_volunteered} - used),
             "assistant_words": sum(len((t.text or "").split()) for t in turns if t.role == "assistant"),
             "satisfaction": round(sum(s.satisfaction for s in states) / len(states), 4) if states else None,
         }
+
+
+def _volunteered(scenario: Scenario, turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    """What the assistant said unasked, with Grice's bits: wanted is what answers a concern that is not settled yet."""
+    about = {name: c.about for name, c in load(scenario.domain).concerns.items()}
+    wanted = {about[name]: len(turns) for name in state_of(scenario, ()).concerns}
+    used: dict[str, int] = {}
+    for n, turn in enumerate(turns):
+        seen = appraisal_of(turn) if turn.role == "assistant" else None
+        settled = set(seen.settles) & set(state_of(scenario, turns[: n + 1]).those("resolved")) if seen else set[str]()
+        for name in settled:
+            wanted[about[name]] = min(wanted[about[name]], n)
+        used |= {i: n for i in (seen.addressed if seen and settled else ()) if i not in used}
+    return volunteering(scenario.views["assistant"], turns, wanted, used)
 
 
 def _changes(before: State, seen: Appraisal, after: State) -> dict[str, Any]:

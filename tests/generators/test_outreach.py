@@ -13,7 +13,7 @@ from generators.domains.outreach import load
 from generators.families.outreach import Outreach
 from generators.latents.session import CELLS, INITIATIVE
 from generators.play import play
-from generators.prospect import state_of
+from generators.prospect import appraisal_of, state_of
 from schemas.chat import ChatRequest
 from schemas.contracts import Services, Speaker
 from schemas.dialogue import Dialogue, Move, Turn
@@ -260,3 +260,18 @@ async def test_siblings_meet_the_same_person():
     policies: tuple[Any, ...] = ("reactive", "proactive", "privileged")
     openings = {(await played(FAMILY, case(FAMILY, 5, p), says))[0].turns[1].text for p in policies}
     assert len(openings) == 1
+
+
+async def test_what_the_assistant_said_unasked_is_followed_to_where_it_was_used():
+    family, used, idle = Outreach(), 0, 0
+    for seed in range(12):
+        dialogue, _ = await played(family, case(family, seed, "proactive"), says)
+        outcome = dialogue.outcome
+        for said in outcome["volunteered"]:
+            turn = dialogue.turns[said["turn"]]
+            assert turn.role == "assistant" and said["fact"] in turn.facts_volunteered and said["grice"]["quality"]
+            assert said["used_later"] == (said["fact"] not in outcome["unused_volunteered"])
+            if said["used_later"]:
+                assert said["grice"]["relation"] and appraisal_of(turn)
+            used, idle = used + said["used_later"], idle + (not said["used_later"])
+    assert used > 5 and idle > 0
