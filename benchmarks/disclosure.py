@@ -397,6 +397,8 @@ def main() -> None:
     parser.add_argument("--judge", metavar="BASE_URL", help="whose model reads the messages, as the role `judge`")
     wanted = parser.parse_args()
     embedder, cases = Embedder(), material()
+    if wanted.judge:  # a call a message: the program's own words and what stands behind other words are left out
+        cases = cases._replace(behind=[], own=[])
     services = Services(chat={JUDGE: Judge(wanted.judge)} if wanted.judge else {}, embed=embedder)
     said = list(chain.from_iterable(map(turns_of, wanted.runs)))
     asyncio.run(judge(cases, said, services))

@@ -19,6 +19,11 @@ from schemas.scenario import Fact, View
 
 _ASKS_WHAT = re.compile(r"\b(what|whats|who|whos|where|when|which|why|how)\b", re.IGNORECASE)
 _PERSON = re.compile(r"\b(i|im|ive|id|ill|i'\w+|my|me|we|our)\b", re.IGNORECASE)
+_AGREES = re.compile(r"(yes|yeah|yep|yup|ya|right|exactly|sure|correct|true|ok|okay)\b", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\d|^(two|three|four|five|six|seven|nine|ten|eleven|twelve|dozen|hundred|thousand|half|quarter|fort(y|ie)?)$"
+    r"|^(twent|thirt|fift|sixt|sevent|eight|ninet)"
+)
 _SUBJECT = re.compile(r"^(i|im|ive|id|ill|i'\w+)\b", re.IGNORECASE)
 _OTHER = re.compile(r"\b(you|your|u|ur)\b|^(hey,? )?take\b", re.IGNORECASE)
 
@@ -92,8 +97,10 @@ class ChatUser(PromptedSpeaker):
             raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
         parroted(text, turns)
         new = added(text, move.fallback or move.instruction, heard) if turn.model else ()
-        if self.adds is not None and len(new) > self.adds:
+        if self.adds is not None and (len(new) > self.adds or any(_NUMBER.search(word) for word in new)):
             raise InvalidOutput(f"adds {', '.join(sorted(new))}: {text!r}", "adds_words")
+        if "corrects" in move.labels and _AGREES.match(text):
+            raise InvalidOutput(f"agrees where it corrects: {text!r}", "intent_not_met")
         clean = _written_out(_courteous(text, view, turns, move))
         known: dict[str, Any] = {
             "text": _typed(clean, view, turns),

@@ -372,3 +372,21 @@ async def test_a_user_types_the_way_it_was_drawn_and_the_clean_text_stays_beside
     move = Move(role="user", intent="react", verbatim="That is nice.")
     turn = await ChatUser().speak(view, [], move, 1, services(lambda _: "", "user"))
     assert (turn.text, turn.labels["clean"]) == ("that is nice", "That is nice.")
+
+
+@pytest.mark.parametrize(
+    ("fact", "said", "labels", "reason"),
+    [
+        ("i want one from the eighties or nineties", "i want one from the seventies or nineties", {}, "adds_words"),
+        ("no, i like a big city", "yeah i like a big city", {"corrects": "u0"}, "intent_not_met"),
+        ("i tried the violin for a month", "did you try the violin for a month", {}, "fact_not_said"),
+    ],
+)
+async def test_a_user_neither_agrees_where_it_corrects_nor_changes_a_number(
+    fact: str, said: str, labels: dict[str, Any], reason: str
+):
+    held = {"id": "u0", "holder": "user", "slot": "s", "value": "v", "text": fact}
+    view = View.model_validate({"role": "user", "brief": "You text.", "facts": [held]})
+    move = Move(role="user", intent="answer", instruction="x", fact_ids=("u0",), fallback=fact, labels=labels)
+    turn = await ChatUser(adds=3).speak(view, [], move, 1, services(lambda _: said, "user"))
+    assert turn.labels["fallback"] == reason
