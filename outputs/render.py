@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -67,8 +68,15 @@ def _labels(turn: Turn) -> str:
     said += list(turn.acts)
     if turn.answer is not None:
         said.append(f"answer {turn.answer}" + {True: " (right)", False: " (wrong)", None: ""}[turn.answer_correct])
-    said += [name if value is True else f"{name}={value}" for name, value in turn.labels.items() if value]
+    said += [f"fault {fault['kind']}" for fault in turn.labels.get("faults", ())]
+    flat = {name: value for name, value in turn.labels.items() if value and not _nested(value)}
+    said += [name if value is True else f"{name}={value}" for name, value in flat.items()]
     return plain(" · ".join(part for part in said if part))
+
+
+def _nested(value: Any) -> bool:
+    """What was weighed or appraised: for who reads the row, not the dialogue."""
+    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(isinstance(v, dict) for v in value))
 
 
 def _facts(turn: Turn) -> Iterable[tuple[str, tuple[str, ...]]]:

@@ -48,6 +48,20 @@ def test_a_dropped_dialogue_says_why():
     assert "dropped: near_duplicate" in printed(record)
 
 
+def test_what_was_weighed_is_not_printed_and_faults_are_named():
+    record = tutoring()
+    labels = {
+        "actions": [{"type": "ask", "probability": 0.7}],
+        "delta": {"trust": 1},
+        "faults": [{"kind": "restart", "detail": "hello again"}],
+        "candidates": 3,
+    }
+    turns = (record.dialogue.turns[0].model_copy(update={"labels": labels}), *record.dialogue.turns[1:])
+    text = printed(record.model_copy(update={"dialogue": record.dialogue.model_copy(update={"turns": turns})}))
+    assert "fault restart" in text and "candidates=3" in text
+    assert not any(word in text for word in ("actions", "probability", "delta", "hello again"))
+
+
 def test_long_words_are_wrapped_and_kept_whole():
     lines = printed(conversation(text="word " * 40), width=50).splitlines()
     assert max(map(len, lines)) <= 50
