@@ -42,12 +42,6 @@ class ChatAssistant(PromptedSpeaker):
     )
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=35)
 
-    def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
-        """With a short history, what is only to be said is worded from the note alone: a small model says back what it
-        hears.
-        """
-        return () if self.history is not None and move.instruction.startswith("say: ") else super().shown(spoken, move)
-
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
         text = turn.text or ""
         if turn.model:

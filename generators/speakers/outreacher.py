@@ -1,8 +1,11 @@
 """The assistant that asks something of people: says what it knows, asks, and takes a no."""
 
+from collections.abc import Sequence
+
 from generators.speakers.chat_assistant import ChatAssistant
 from generators.speakers.prompted import Demonstration
 from schemas.chat import Sampling
+from schemas.dialogue import Move, Turn
 
 
 class Outreacher(ChatAssistant):
@@ -66,3 +69,9 @@ class Outreacher(ChatAssistant):
     )
     sampling: Sampling = Sampling(temperature=0.5, min_p=0.1, max_tokens=60)
     """Room for something said and a question behind it."""
+
+    def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
+        """With a short history, what is only to be said is worded from the note alone: a small model says back what it
+        hears.
+        """
+        return () if self.history is not None and move.instruction.startswith("say: ") else super().shown(spoken, move)
