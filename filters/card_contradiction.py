@@ -34,9 +34,9 @@ class CardContradiction(Detector):
 
     drops: bool = False
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         facts = partner_view(dialogue).facts
-        for said in spoken(dialogue) if facts else ():
+        for said in spoken(dialogue, since) if facts else ():
             for fact in facts:
                 others = {n for f in facts if f is not fact for n in numbers(f"{f.text} {f.value}")}
                 value = _instead(said, fact, others)

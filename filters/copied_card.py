@@ -17,12 +17,12 @@ class CopiedCard(Detector):
     span: int = 8
     """Words in a row that prove it."""
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         view = partner_view(dialogue)
         card = runs(view.brief, self.span).union(*(runs(text, self.span) for text in view.private.values()))
         for told in (view.public, *(f.text for f in view.facts), *(f.value for f in view.facts)):
             card -= runs(told, self.span)
-        for said in spoken(dialogue) if card else ():
+        for said in spoken(dialogue, since) if card else ():
             if not (read_out := card & runs(said.text, self.span)):
                 continue
             meant_to_be_said = (v for v in said.turn.labels.values() if isinstance(v, str) and v != said.text)

@@ -14,9 +14,9 @@ class EarlyDisclosure(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("early_disclosure",)
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         view = partner_view(dialogue)
-        for said in spoken(dialogue) if view.facts else ():
+        for said in spoken(dialogue, since) if view.facts else ():
             due = {*said.turn.facts_disclosed, *said.turn.facts_volunteered}
             told = [f.text for f in view.facts if f.id in due]
             known = "\n".join([view.public, *(t.text or "" for t in said.before), *told])

@@ -56,12 +56,12 @@ class HallucinatedFact(Detector):
 
     drops: bool = False
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         view = partner_view(dialogue)
         if not view.facts:
             return
         own = _given(view)
-        for said in spoken(dialogue):
+        for said in spoken(dialogue, since):
             invented = _invented(said, f"{own}\n{_heard(said)}")
             if invented:
                 yield Fault(turn=said.place, kind="hallucinated_fact", detail=f"{invented}: {said.text[:80]}")

@@ -23,9 +23,9 @@ class MissingDisclosure(Detector):
     share: float = 0.25
     """Of a fact's words: a turn that carries fewer, and not its value, does not tell it."""
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         facts = {f.id: f for f in partner_view(dialogue).facts}
-        for said in spoken(dialogue):
+        for said in spoken(dialogue, since):
             for name in said.turn.facts_disclosed:
                 if name in facts and not self._told(said.text, facts[name]):
                     yield Fault(turn=said.place, kind="missing_disclosure", detail=f"{name}: {said.text[:80]}")

@@ -21,12 +21,12 @@ class MissingStop(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("missing_stop",)
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         left = 0
         """Turns up to its leaving; 0 while it has not left."""
         for said in spoken(dialogue):
             heard = len(said.before) > left and said.before[-1].role != said.turn.role
-            if left and heard and _goes_on(said.text):
+            if said.place >= since and left and heard and _goes_on(said.text):
                 yield Fault(turn=said.place, kind="missing_stop", detail=said.text[:80])
             final = said.turn.decision == "stop" or said.turn.intent_requested == "bye"
             left = left or (said.place + 1 if final or says_bye(said.text) else 0)

@@ -41,9 +41,9 @@ class NegatedKnowledge(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("negated_knowledge",)
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         facts = partner_view(dialogue).facts
-        for said in spoken(dialogue) if facts else ():
+        for said in spoken(dialogue, since) if facts else ():
             denied = next((f for f in facts if _denies(said, f)), None)
             if denied is not None:
                 yield Fault(turn=said.place, kind="negated_knowledge", detail=f"{denied.text!r}: {said.text[:80]}")

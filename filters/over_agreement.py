@@ -30,8 +30,8 @@ class OverAgreement(Detector):
     least: int = 5
     """Messages below which nothing is said."""
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         said = list(spoken(dialogue))
         agreeing = sum(bool(_AGREES.match(s.text)) for s in said)
-        if len(said) >= self.least and agreeing >= self.share * len(said):
+        if len(said) >= self.least and said[-1].place >= since and agreeing >= self.share * len(said):
             yield Fault(turn=said[-1].place, kind="over_agreement", detail=f"{agreeing} of {len(said)} messages")

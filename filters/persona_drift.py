@@ -28,11 +28,11 @@ class PersonaDrift(Detector):
     least: int = 3
     """Earlier messages of six words or more, all typed alike, from which another way of typing is a change."""
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         mine: list[Spoken] = []
         told: list[str] = []
         for said in spoken(dialogue):
-            change = self._typing(said, mine) or _person(said) or _taken_back(said, told)
+            change = said.place >= since and (self._typing(said, mine) or _person(said) or _taken_back(said, told))
             if change:
                 yield Fault(turn=said.place, kind="persona_drift", detail=f"{change}: {said.text[:80]}")
             mine.append(said)

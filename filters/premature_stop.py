@@ -17,8 +17,8 @@ class PrematureStop(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("premature_stop",)
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
-        for said in spoken(dialogue):
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
+        for said in spoken(dialogue, since):
             if not says_bye(said.text) or any(says_bye(t.text or "") for t in said.before[-3:]):
                 continue
             wanted = said.turn.intent_requested

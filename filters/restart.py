@@ -20,10 +20,14 @@ class Restart(Detector):
     same: float = 0.8
     """Share of content words in common with the opening request."""
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
         mine: list[Spoken] = []
         for said in spoken(dialogue):
-            if _under_way(said, mine) and (_HELLO.match(said.text) or self._reopens(said, mine)):
+            if (
+                said.place >= since
+                and _under_way(said, mine)
+                and (_HELLO.match(said.text) or self._reopens(said, mine))
+            ):
                 yield Fault(turn=said.place, kind="restart", detail=said.text[:80])
             mine.append(said)
 

@@ -61,8 +61,8 @@ class RoleConfusion(Detector):
     3 for services, lessons and consultations; None between equals.
     """
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
-        for i, turn in enumerate(dialogue.turns):
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
+        for i, turn in enumerate(dialogue.turns[since:], since):
             said = turn.text if turn.kind == "utterance" else None
             found = _confusion(said, turn.role, turn.role == dialogue.partner) if said else None
             if found:
@@ -85,7 +85,7 @@ def swapped_by(dialogue: Dialogue) -> int:
     return margin
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _confusion(text: str, role: str, simulated: bool) -> tuple[str, str] | None:
     """Kind of fault and what shows it; `simulated`: of the partner."""
     if _NAME.match(text):

@@ -15,7 +15,7 @@ class TemplateTurn(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("template_turn",)
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
-        for n, turn in enumerate(dialogue.turns):
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
+        for n, turn in enumerate(dialogue.turns[since:], since):
             if turn.role == dialogue.partner and "fallback" in turn.labels:
                 yield Fault(turn=n, kind="template_turn", detail=str(turn.labels["fallback"]))

@@ -180,10 +180,10 @@ def meant(turn: Turn) -> str:
     return clean if isinstance(clean, str) else turn.text or ""
 
 
-def spoken(dialogue: Dialogue) -> Iterator[Spoken]:
-    """The partner's utterances, in order, but what everybody was given (a problem's text)."""
+def spoken(dialogue: Dialogue, since: int = 0) -> Iterator[Spoken]:
+    """The partner's utterances from turn `since` on, in order, but what everybody was given (a problem's text)."""
     public = partner_view(dialogue).public
-    for place, turn in enumerate(dialogue.turns):
+    for place, turn in enumerate(dialogue.turns[since:], since):
         if turn.role == dialogue.partner and turn.kind == "utterance" and turn.text and turn.text != public:
             yield Spoken(place, turn, meant(turn), dialogue.turns[:place])
 
@@ -192,21 +192,21 @@ def partner_view(dialogue: Dialogue) -> View:
     return dialogue.scenario.views.get(dialogue.partner) or View(role=dialogue.partner, brief="")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def tokens(text: str) -> tuple[str, ...]:
     """Lower case, apostrophes dropped: "Don't" is `dont`."""
     plain = _HATES.sub("hate", text.lower().replace("’", "'"))
     return tuple(t.replace("'", "") for t in _TOKEN.findall(plain))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def content(text: str) -> frozenset[str]:
     """Stemmed words that carry something, and numbers in digits; without what is for or against."""
     kept = (t for t in tokens(text) if t not in _STOP and t not in _NEGATORS and t not in _AGAINST)
     return frozenset(_NUMBERS.get(t) or _stem(t) for t in kept)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def telling(text: str) -> frozenset[str]:
     """Its content without the words that every other sentence holds."""
     return frozenset(w for t in tokens(text) if t not in _VAGUE for w in content(t))
@@ -225,21 +225,21 @@ def coverage(text: str, wanted: str) -> float:
     return len(words & content(text)) / len(words) if words else 1.0
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def numbers(text: str) -> frozenset[str]:
     """In digits, without separators of thousands; "one" is a pronoun too often."""
     found = (_NUMBERS.get(t) or (t if t[0].isdigit() else "") for t in tokens(text))
     return frozenset(re.sub(r",(?=\d{3})", "", n).removesuffix(".0").removesuffix(".00") for n in found if n)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def clauses(text: str) -> tuple[str, ...]:
     """Parts that state one thing each; questions are none."""
     parts = (part for s in _SENTENCE.split(text) if not s.rstrip().endswith("?") for part in _CLAUSE.split(s))
     return tuple(p.strip() for p in parts if p and p.strip())
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def against(clause: str) -> bool:
     """Whether it denies or dislikes; two denials cancel out. A "no" that answers is none."""
     words = tokens(
@@ -254,7 +254,7 @@ def against(clause: str) -> bool:
     return denied % 2 == 1
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def states_of_self(clause: str) -> bool:
     """A plain statement about the speaker: neither past, nor wished, nor conditional."""
     return bool(_SELF.search(clause)) and not _HYPOTHETICAL.search(clause)
@@ -352,7 +352,7 @@ def out_before(before: Iterable[Turn]) -> set[str]:
     return {i for t in before for i in (*t.facts_disclosed, *t.facts_volunteered)}
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def runs(text: str, size: int) -> frozenset[tuple[str, ...]]:
     """Runs of `size` tokens."""
     words = tokens(text)
@@ -370,6 +370,6 @@ _BYE = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def says_bye(text: str) -> bool:
     return bool(_BYE.search(text)) and "?" not in text

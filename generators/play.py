@@ -29,7 +29,7 @@ class Watch:
     def wrong(self, dialogue: Dialogue) -> str | None:
         """Why its last turn must be made again; of several reasons the first by name."""
         last = len(dialogue.turns) - 1
-        kinds = {f.kind for d in self.detectors if d.drops for f in d.faults(dialogue) if f.turn == last}
+        kinds = {f.kind for d in self.detectors if d.drops for f in d.faults(dialogue, last)}
         return min(kinds, default=None)
 
     def labelled(self, dialogue: Dialogue) -> Dialogue:

@@ -120,8 +120,10 @@ class Detector(Filter):
     """
 
     @abstractmethod
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
-        """In the order of the turns. A fault belongs to the turn that shows it: what follows cannot undo it."""
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
+        """Of the turns from `since` on, in their order. A fault belongs to the turn that shows it: what follows cannot
+        undo it.
+        """
 
     def judge(self, dialogue: Dialogue) -> Verdict:
         fault = next(self.faults(dialogue), None) if self.drops else None

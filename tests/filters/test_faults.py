@@ -41,6 +41,14 @@ def test_a_fault_belongs_to_the_turn_that_shows_it_and_what_follows_does_not_und
                 assert fault in list(d.faults(cut))
 
 
+def test_faults_since_a_turn_are_those_of_the_turns_from_there_on():
+    for case in CASES:
+        for d in DETECTORS:
+            every = list(d.faults(case.dialogue))
+            for since in range(len(case.dialogue.turns) + 1):
+                assert list(d.faults(case.dialogue, since)) == [f for f in every if f.turn >= since]
+
+
 def test_a_detector_drops_by_its_kind_and_one_that_only_labels_drops_nothing():
     left = talk(("user", "ok bye"), ("assistant", "Bye!"), ("user", "i also play bass in a band"))
     verdict = MissingStop().judge(left)

@@ -131,8 +131,8 @@ class Wrong(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("wrong_word",)
 
-    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
-        for i, turn in enumerate(dialogue.turns):
+    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
+        for i, turn in enumerate(dialogue.turns[since:], since):
             if "WRONG" in (turn.text or ""):
                 yield Fault(turn=i, kind="wrong_word", detail=str(turn.text))
 
