@@ -31,14 +31,13 @@ from intents_detected import Stored, shown, wilson
 
 from generators import matching
 from generators.domains import recommendation
-from generators.judging import JUDGE
 from generators.matching import asked_for, carries, nearest_fact, told_early
 from generators.speakers.chat_user import ASKING
 from generators.speakers.checks import pruned, tidy
 from inference.client import Connections
 from pipelines.dialogue_files import read_dialogues
 from schemas.chat import ChatReply, ChatRequest, EndpointSpec
-from schemas.contracts import Services
+from schemas.contracts import JUDGE, Services
 from schemas.dialogue import Dialogue
 from schemas.errors import InvalidOutput
 from schemas.judgement import Interval

@@ -1,17 +1,15 @@
 """A model that reads messages for the program: the role `judge`, which a recipe may give a model other than the
-simulators'. One structured call a message: which of some things it asks about, or tells.
+simulators'. One structured call a message: which of some things it asks about, or tells. Where no model has the role,
+words and embeddings alone decide.
 """
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
-from schemas.contracts import Services
+from schemas.contracts import JUDGE, Services
 from schemas.errors import ContentError
 from schemas.identity import stable_hash
-
-JUDGE = "judge"
-"""The role; where no model has it, words and embeddings alone decide."""
 
 Reading = Literal["asks", "tells"]
 

@@ -9,10 +9,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from generators.judging import JUDGE
 from pipelines.recipe import Recipe
 from schemas import table
-from schemas.contracts import Detector
+from schemas.contracts import JUDGE, Detector
 from schemas.errors import DataError
 from schemas.identity import stable_hash
 from schemas.stage import Stage

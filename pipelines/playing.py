@@ -14,7 +14,6 @@ from typing import Any
 import pyarrow as pa
 from rich.console import Console
 
-from generators.judging import JUDGE
 from generators.play import Watch, play
 from generators.speakers.external import EXTERNAL
 from generators.speakers.person import Person
@@ -31,7 +30,7 @@ from pipelines.scenarios import group
 from pipelines.services import DialogueCalls, JournalledChat, Models, Usage
 from pipelines.terminal import LEFT, Terminal
 from pipelines.worker import judge, reward
-from schemas.contracts import Detector, Family, Services, Speaker
+from schemas.contracts import JUDGE, Detector, Family, Services, Speaker
 from schemas.dialogue import Dialogue, Ending
 from schemas.errors import InputError, StorageError, did_you_mean
 from schemas.identity import stable_hash

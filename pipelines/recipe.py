@@ -12,14 +12,13 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, ValidationInfo, field_validator
 
-from generators.judging import JUDGE
 from pipelines import recipe_families
 from pipelines.recipe_errors import dotted, fault, lines
 from pipelines.recipe_families import FamilyEntry
 from pipelines.recipe_models import Amount, Count, Embedding, LlamaCpp, LocalEmbedder, Model, Part
 from pipelines.recipe_stages import build
 from pipelines.recipe_yaml import Document, Loc, override, read
-from schemas.contracts import Discriminator, Filter, Reward, Selector
+from schemas.contracts import JUDGE, Discriminator, Filter, Reward, Selector
 from schemas.errors import RecipeError, did_you_mean
 from schemas.stage import Stage
 

@@ -37,6 +37,10 @@ class Embedder(Protocol):
         ...
 
 
+JUDGE = "judge"
+"""The role of a model that reads messages for the program and speaks to nobody; it is shown what both sides hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     chat: Mapping[str, ChatModel]

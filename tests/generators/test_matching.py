@@ -10,13 +10,12 @@ import pytest
 import yaml
 
 from generators.domains import outreach, recommendation
-from generators.judging import JUDGE
 from generators.latents.tagger import is_question
 from generators.matching import asked_for, carries, clauses, named, nearest_fact, told_early
 from generators.meanings import items_near, meaning, ways_to_ask
 from generators.speakers.checks import content_words
 from schemas.chat import ChatReply, ChatRequest
-from schemas.contracts import Services
+from schemas.contracts import JUDGE, Services
 from schemas.errors import ContentError, InvalidOutput
 from schemas.scenario import Fact
 
