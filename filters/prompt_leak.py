@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 from filters.private_leak import leaked
 from schemas.chat import Message
-from schemas.contracts import JUDGE
 from schemas.dialogue import Dialogue
 from schemas.judgement import KEEP, Verdict
 
 
 def prompt_leak(dialogue: Dialogue, role: str, turn: int, messages: Sequence[Message]) -> Verdict:
     """`messages`: the rendered request that asked `role` for turn number `turn`."""
-    if role == JUDGE:
-        return KEEP
     views = dialogue.scenario.views
     role = role if role in views else dialogue.learner  # the model of the policy `external` sits in the learner's seat
     if dialogue.scenario.policy == "privileged" and role == dialogue.learner:

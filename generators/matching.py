@@ -62,17 +62,16 @@ async def above(pieces: Sequence[str], contents: Sequence[str], limits: Limits, 
     import numpy as np  # 12 MB that a worker needs only where something is embedded
 
     meant = [(words, meaning(words)) for words in contents]
-    texts = [t for words, m in meant for t in ((words,) if m is None else (m.own, *m.others))]
-    place = {t: n for n, t in enumerate(dict.fromkeys(texts))}
-    spoken, meanings = await services.embed.embed(pieces), await services.embed.phrases(list(place))
-    similar = spoken @ meanings.T
+    alone = [words for words, m in meant if m is None]
+    vectors = await services.embed.embed([*pieces, *alone])
+    spoken, by_words = vectors[: len(pieces)], dict(zip(alone, vectors[len(pieces) :], strict=True))
     found: list[np.ndarray] = []
     for words, m in meant:
         if m is None:
-            found.append(similar[:, place[words]] - limits.alone)
+            found.append(spoken @ by_words[words] - limits.alone)
         else:
-            nearest = similar[:, [place[t] for t in m.others]].max(axis=1)
-            found.append(2 * similar[:, place[m.own]] - nearest - limits.meaning)
+            similar = spoken @ (await services.embed.phrases([m.own, *m.others])).T
+            found.append(2 * similar[:, 0] - similar[:, 1:].max(axis=1) - limits.meaning)
     return np.stack(found, axis=1)
 
 
@@ -173,6 +172,7 @@ async def nearest_fact(question: str, facts: Sequence[Fact], services: Services)
     best, fact = max(((coverage(question, f.slot), f) for f in facts), key=lambda pair: pair[0])
     if best >= 0.6:
         return fact
-    similar = await services.embed.phrases([f.slot for f in facts]) @ (await services.embed.embed([question]))[0]
+    vectors = await services.embed.embed([question, *[f.slot for f in facts]])
+    similar = vectors[1:] @ vectors[0]
     place = int(similar.argmax())
     return facts[place] if similar[place] >= SAME_SLOT else None

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 EMBED_BATCH = 64
 EMBED_IN_FLIGHT = 4
-PHRASES_KEPT = 4096
 FOLLOW_S = 1.0
 _log = logging.getLogger(__name__)
 
@@ -217,7 +216,6 @@ class HttpEmbedder:
     def __init__(self, pool: Pool, model: str):
         self.pool = pool
         self.model = model
-        self._kept: dict[str, np.ndarray] = {}
 
     def __repr__(self) -> str:
         return f"HttpEmbedder({self.model} at {', '.join(e.shown for e in self.pool.endpoints)})"
@@ -239,18 +237,6 @@ class HttpEmbedder:
         if not np.all(norms > 0):
             raise InvalidOutput(f"{self!r} gives a vector without direction", "zero_embedding")
         return rows / norms
-
-    async def phrases(self, texts: Sequence[str]) -> "np.ndarray":
-        """The same of texts that come again and again: each is asked for once."""
-        import numpy as np
-
-        kept = {text: self._kept[text] for text in texts if text in self._kept}
-        missing = [text for text in dict.fromkeys(texts) if text not in kept]
-        kept.update(zip(missing, await self.embed(missing), strict=True))
-        self._kept.update(kept)
-        while len(self._kept) > PHRASES_KEPT:
-            del self._kept[next(iter(self._kept))]
-        return np.stack([kept[text] for text in texts]) if texts else await self.embed(texts)
 
     async def _embed(self, batch: list[str], limit: asyncio.Semaphore) -> "np.ndarray":
         import numpy as np

@@ -1,5 +1,6 @@
 """The services a dialogue is played with: every call through the journal, every prompt kept for the leak scan."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,13 +12,14 @@ from inference.client import Connections, HttpChatModel, HttpEmbedder, Prepared
 from inference.pool import Pool
 from pipelines.journal import Answer, Journal, Place
 from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
-from schemas.contracts import Services
+from schemas.contracts import JUDGE, Services
 from schemas.errors import ContentError, ContextOverflow, InvalidOutput, Unanswered
 from schemas.identity import stable_hash
 
 if TYPE_CHECKING:
     import numpy as np
 
+_NO_DIALOGUE = ""
 _FAULTS: Mapping[str, type[ContextOverflow] | type[Unanswered]] = {
     "ContextOverflow": ContextOverflow,
     "Unanswered": Unanswered,
@@ -119,7 +121,9 @@ class JournalledChat:
             request = replace(
                 request, sampling=Sampling.model_validate({**request.sampling.model_dump(), **self.sampling})
             )
-        self.calls.prompts.append(Prompt(self.role, request.key.turn, request.messages))
+        speaks = self.role != JUDGE  # which knows both sides, and comes back to no context
+        if speaks:
+            self.calls.prompts.append(Prompt(self.role, request.key.turn, request.messages))
         asked = self.model.prepare(request)
         place = Place("", request.key.turn, request.key.step, request.key.attempt)
         known = self.calls.recall(place, asked.hash)
@@ -135,9 +139,42 @@ class JournalledChat:
             await self.calls.keep(place, asked.hash, _encoded_fault(fault))
             raise
         usage.add(reply)
-        self.calls.held[self.role] = reply.prompt_tokens + reply.completion_tokens
+        if speaks:
+            self.calls.held[self.role] = reply.prompt_tokens + reply.completion_tokens
         await self.calls.keep(place, asked.hash, orjson.dumps(reply))
         return reply
+
+
+class Phrases:
+    """Vectors of texts that many dialogues compare with: asked for once a worker, and journalled under no dialogue."""
+
+    def __init__(self, model: HttpEmbedder, journal: Journal):
+        self._model = model
+        self._calls = DialogueCalls(journal, _NO_DIALOGUE, {})
+        self._known: dict[str, np.ndarray] = {}
+        self._asking = asyncio.Lock()
+
+    async def vectors(self, texts: Sequence[str]) -> "np.ndarray":
+        """float32 [len(texts), dim]; `texts` must not be empty."""
+        import numpy as np
+
+        if any(text not in self._known for text in texts):
+            async with self._asking:
+                await self._ask([text for text in dict.fromkeys(texts) if text not in self._known])
+        return np.stack([self._known[text] for text in texts])
+
+    async def _ask(self, texts: Sequence[str]) -> None:
+        import numpy as np
+
+        hashes = {text: stable_hash(self._model.model, text) for text in texts}
+        places = {text: Place("", -1, f"phrase/{hashed[:16]}", 0) for text, hashed in hashes.items()}
+        for text, place in places.items():
+            if (known := self._calls.recall(place, hashes[text])) is not None:
+                self._known[text] = np.frombuffer(known, np.float32)
+        if missing := [text for text in texts if text not in self._known]:
+            found = dict(zip(missing, (await self._model.embed(missing)).astype(np.float32), strict=True))
+            await asyncio.gather(*(self._calls.keep(places[t], hashes[t], v.tobytes()) for t, v in found.items()))
+            self._known |= found
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +183,7 @@ class JournalledEmbedder:
 
     model: HttpEmbedder
     calls: DialogueCalls
+    known: Phrases
 
     async def embed(self, texts: Sequence[str]) -> "np.ndarray":
         import numpy as np  # 12 MB that a worker needs only where something is embedded
@@ -162,7 +200,7 @@ class JournalledEmbedder:
         return np.frombuffer(known, np.float32).reshape(len(texts), -1)
 
     async def phrases(self, texts: Sequence[str]) -> "np.ndarray":
-        return await self.model.phrases(texts)
+        return await self.known.vectors(texts) if texts else await self.embed(texts)
 
 
 class Models:
@@ -177,6 +215,7 @@ class Models:
                 connections.follow(self._chat[role].pool, model.endpoints_file, model.endpoints[0])
         self._roles = roles
         self._embedder = connections.embedder(embedder)
+        self._phrases: Phrases | None = None
 
     def pools(self, casts: Iterable[Collection[str]]) -> dict[Pool, int]:
         """That dialogues with these roles are played on, each with the most roles of one dialogue that it serves."""
@@ -191,7 +230,8 @@ class Models:
             role: JournalledChat(role, model.conversation(calls.dialogue_id, order), self._roles[role].sampling, calls)
             for role, model in self._chat.items()
         }
-        return Services(chat=chat, embed=JournalledEmbedder(self._embedder, calls))
+        self._phrases = self._phrases or Phrases(self._embedder, calls.journal)
+        return Services(chat=chat, embed=JournalledEmbedder(self._embedder, calls, self._phrases))
 
     def held(self, calls: DialogueCalls) -> dict[Pool, int]:
         """Tokens of a dialogue's last contexts, by the pool that has them cached."""

@@ -33,7 +33,9 @@ class Embedder(Protocol):
         ...
 
     async def phrases(self, texts: Sequence[str]) -> "np.ndarray":
-        """The same of texts that every dialogue compares with: asked once, kept, and in no journal."""
+        """The same of texts that many dialogues compare with, as a domain's files hold them: asked for once, and kept
+        as long as the process lives.
+        """
         ...
 
 

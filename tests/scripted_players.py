@@ -36,7 +36,16 @@ def obey(body: dict[str, Any]) -> str | dict[str, Any]:
     return f"{tell}{', how about you?' if ';' in note and not back else ''}" if tell else sentences(rng)
 
 
+def chatty(body: dict[str, Any]) -> str | dict[str, Any]:
+    """As `obey`, but who rewrites says more than that."""
+    said = obey(body)
+    rewrites = "[rewrite: " in body["messages"][-1]["content"]
+    return f"{said} on this sunny afternoon outside" if rewrites else said
+
+
 def _answer(schema: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    if "numbers" in schema["properties"]:  # a judge, who finds nothing
+        return {"numbers": []}
     made = instance(schema, rng)
     if "answer" in made and "say" in made:
         fixed = {"enum", "const"} & schema["properties"]["answer"].keys()

@@ -48,7 +48,7 @@ class ChatAssistant(PromptedSpeaker):
             last = turns[-1] if turns and turns[-1].role != view.role else None
             heard = str(last.labels.get("clean", last.text)) if last else None
             text = fresh_opening(pruned(text, heard, move.labels.get("asks") is not False), view.role, turns)
-        parroted(text, turns)
+        parroted(text, move.fallback or move.instruction, turns)
         offered = [f for f in view.facts if f.id in move.fact_ids]
         for fact in offered:
             if not await carries(text, fact.text, services):

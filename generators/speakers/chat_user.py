@@ -95,7 +95,7 @@ class ChatUser(PromptedSpeaker):
             raise InvalidOutput(f"asked for a question, got {text!r}", "intent_not_met")
         if move.verbatim is None and move.intent not in _MAY_ASK and is_question(text):
             raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
-        parroted(text, turns)
+        parroted(text, move.fallback or move.instruction, turns)
         new = added(text, move.fallback or move.instruction, heard) if turn.model else ()
         if self.adds is not None and (len(new) > self.adds or any(_NUMBER.search(word) for word in new)):
             raise InvalidOutput(f"adds {', '.join(sorted(new))}: {text!r}", "adds_words")

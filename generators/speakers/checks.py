@@ -171,14 +171,14 @@ def coverage(text: str, content: str) -> float:
     return len(wanted & content_words(text)) / len(wanted) if wanted else 1.0
 
 
-def parroted(text: str, turns: Sequence[Turn]) -> None:
+def parroted(text: str, meant: str, turns: Sequence[Turn]) -> None:
     """Raises InvalidOutput when a message says back what the other side has just told; what answers a question may
-    repeat it.
+    repeat it, and so may what is `meant` to be said ("i never give out my email": "they never ask for your email").
     """
     last = turns[-1].text if turns else None
-    if last is None or "?" in last or len(content_words(last)) < 3:
+    if last is None or "?" in last or len(told := content_words(last)) < 3:
         return
-    if coverage(text, last) >= 0.75:
+    if len(told & (content_words(text) - content_words(meant))) / len(told) >= 0.75:
         raise InvalidOutput(f"says back {last!r}: {text!r}", "parroted")
 
 

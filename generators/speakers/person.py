@@ -87,5 +87,6 @@ async def _told(text: str, facts: Sequence[Fact], services: Services) -> list[Fa
     able = [f for f in facts if not re.search(r"\d", f.value) or mentions(text, f.value)]
     if not able:
         return []
-    alike = await services.embed.phrases([f.text for f in able]) @ (await services.embed.embed([text]))[0]
+    vectors = await services.embed.embed([text, *[f.text for f in able]])
+    alike = vectors[1:] @ vectors[0]
     return [f for f, same in zip(able, alike, strict=True) if coverage(text, f.text) >= 0.6 or same >= SAME_CONTENT]

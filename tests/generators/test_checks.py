@@ -88,11 +88,14 @@ def test_coverage_is_a_share_and_a_text_carries_itself(text: str, content: str):
 def test_saying_back_what_was_just_told_is_refused_but_answering_a_question_is_not():
     told = [Turn(role="user", text="my brother paints old wooden fences")]
     with pytest.raises(InvalidOutput) as caught:
-        parroted("Your brother paints old wooden fences!", told)
+        parroted("Your brother paints old wooden fences!", "short, friendly reaction", told)
     assert caught.value.reason == "parroted"
-    parroted("That sounds like work.", told)
-    parroted("My brother paints old wooden fences.", [Turn(role="user", text="does he paint old wooden fences?")])
-    parroted("Anything.", [])
+    parroted("That sounds like work.", "react", told)
+    parroted("They paint wooden fences for your brother.", "say: they paint wooden fences", told)
+    parroted(
+        "My brother paints old wooden fences.", "yes", [Turn(role="user", text="does he paint old wooden fences?")]
+    )
+    parroted("Anything.", "", [])
 
 
 @pytest.mark.parametrize(

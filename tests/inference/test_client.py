@@ -362,22 +362,6 @@ async def test_embeddings_are_unit_rows_in_the_order_of_the_texts():
     assert rows[0] @ rows[1] > 0.8 > rows[0] @ rows[150]
 
 
-async def test_phrases_are_asked_for_once_and_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("inference.client.PHRASES_KEPT", 3)
-    with ScriptedServer(error_rate=0.0) as server:
-        async with Connections() as http:
-            embedder = http.embedder(EndpointSpec(server.base_url, "scripted"))
-            rows = await embedder.phrases(["one", "two", "one"])
-            assert np.array_equal(rows, await embedder.embed(["one", "two", "one"]))
-            await embedder.phrases(["two", "three"])
-            assert server.log()["embedded"] == 2 + 3 + 1
-            await embedder.phrases(["four", "five", "two"])
-            assert server.log()["embedded"] == 6 + 2
-            await embedder.phrases(["one"])
-            assert server.log()["embedded"] == 8 + 1
-            assert (await embedder.phrases([])).shape[0] == 0
-
-
 def test_the_blocking_embedder_can_be_sent_to_another_process():
     with ScriptedServer() as server:
         embed = pickle.loads(pickle.dumps(BlockingEmbedder(EndpointSpec(server.base_url, "scripted"))))

@@ -136,6 +136,36 @@ def test_a_second_run_asks_nothing_that_is_journalled(tmp_path: Path) -> None:
         assert published(tmp_path / "run") == before
 
 
+def test_a_judge_is_journalled_like_any_model_and_what_it_reads_is_no_leak(tmp_path: Path) -> None:
+    chatty = ("--reply", "scripted_players:chatty", "--keep-requests")
+    with ScriptedProcess(*chatty) as players, ScriptedProcess(*chatty, "--model", "judge") as reader:
+        family = {
+            "use": "generators.families.recommendation.Recommendation",
+            "policies": ["reactive", "external"],
+            "speakers": {"external": {}, "user": {"adds": None}},
+        }
+        models = {
+            "default": {"use": "remote", "base_url": players.base_url, "model": "scripted"},
+            "reader": {"use": "remote", "base_url": reader.base_url, "model": "judge"},
+        }
+        changes = {"families": [family], "models": models, "roles": {"judge": "reader"}, "filters": [], "target": 8}
+        path, out = recipe(tmp_path, players.base_url, **changes), tmp_path / "run"
+        manifest = run(path, out).manifest
+        asked, read = [server.log() for server in (players, reader)], reader.requests()
+        dropped = {reason for step in manifest.funnel for reason in step.reasons}
+        assert read and manifest.tokens["judge"].calls == len(read) and "prompt_leak" not in dropped
+        assert any("give away" in body["messages"][-1]["content"] for body in read), "it is shown what is hidden"
+        for shard in (out / "shards").iterdir():
+            shard.unlink()
+        before = published(out)
+        (out / "manifest.json").unlink()
+        run(path, out)
+        again = [server.log() for server in (players, reader)]
+    assert published(out) == before
+    for name in ("requests", "embedded"):  # a domain's phrases are journalled, too
+        assert [log[name] for log in again] == [log[name] for log in asked]
+
+
 @pytest.mark.parametrize("changes", [{"shard_size": 4}, {"workers": 2, "shard_size": 6}, {"concurrency": 1}])
 def test_shards_workers_and_order_do_not_change_a_byte(
     tmp_path: Path, server: ScriptedProcess, changes: dict[str, Any]
