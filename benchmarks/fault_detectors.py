@@ -23,13 +23,14 @@ from fault_cases import hand_cases  # noqa: E402
 from fault_plants import CHATS, KINDS, TURNS, carded, chats, planted, services  # noqa: E402
 from talks import CORPORA  # noqa: E402
 
+from generators.play import Watch  # noqa: E402
 from pipelines.recipe_stages import build, builtin  # noqa: E402
 from schemas.contracts import Detector, Filter  # noqa: E402
-from schemas.dialogue import Dialogue  # noqa: E402
+from schemas.dialogue import Dialogue, listened  # noqa: E402
 
 MOST = 1000
 """Real dialogues of a source."""
-DETECTORS = [d for d in (build(f.import_path(), Filter) for f in builtin(Filter)) if isinstance(d, Detector)]
+WATCH = Watch(tuple(d for d in (build(f.import_path(), Filter) for f in builtin(Filter)) if isinstance(d, Detector)))
 
 
 def wilson(hits: int, n: int) -> str:
@@ -42,7 +43,7 @@ def wilson(hits: int, n: int) -> str:
 
 
 def kinds(dialogue: Dialogue) -> dict[str, str]:
-    return {f.kind: f.detail for d in DETECTORS for f in d.faults(dialogue)}
+    return {f.kind: f.detail for said in listened(dialogue) for _, f in WATCH.found(said)}
 
 
 def table(title: str, cases: Iterable[tuple[str, bool, Dialogue]], shown: Sequence[str]) -> None:

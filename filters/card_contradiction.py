@@ -1,23 +1,19 @@
 """A simulated person that gives another value than its card: 300 for a budget of 200, Rome for Paris."""
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar
 
 from filters.wording import (
-    Spoken,
     clauses,
     content,
     coverage,
     heard_question,
     numbers,
     other_value,
-    partner_view,
-    spoken,
     tokens,
 )
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Said
 from schemas.judgement import Fault
 from schemas.scenario import Fact
 
@@ -34,19 +30,18 @@ class CardContradiction(Detector):
 
     drops: bool = False
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        facts = partner_view(dialogue).facts
-        for said in spoken(dialogue, since) if facts else ():
-            for fact in facts:
-                others = {n for f in facts if f is not fact for n in numbers(f"{f.text} {f.value}")}
-                value = _instead(said, fact, others)
-                if value is not None:
-                    detail = f"{value!r} for {fact.text!r}: {said.text[:80]}"
-                    yield Fault(turn=said.place, kind="card_contradiction", detail=detail)
-                    break
+    def fault(self, said: Said) -> Fault | None:
+        facts = said.view.facts
+        for fact in facts:
+            others = {n for f in facts if f is not fact for n in numbers(f"{f.text} {f.value}")}
+            value = _instead(said, fact, others)
+            if value is not None:
+                detail = f"{value!r} for {fact.text!r}: {said.text[:80]}"
+                return Fault(turn=said.place, kind="card_contradiction", detail=detail)
+        return None
 
 
-def _instead(said: Spoken, fact: Fact, others: set[str]) -> str | None:
+def _instead(said: Said, fact: Fact, others: set[str]) -> str | None:
     """`others`: numbers of other facts, which may be meant."""
     for clause in clauses(said.text):
         value = other_value(clause, fact)
@@ -57,7 +52,7 @@ def _instead(said: Spoken, fact: Fact, others: set[str]) -> str | None:
     return _short_answer(said, fact, others) if asked and fact.value != fact.text else None
 
 
-def _short_answer(said: Spoken, fact: Fact, others: set[str]) -> str | None:
+def _short_answer(said: Said, fact: Fact, others: set[str]) -> str | None:
     """What a reply of a few words gives where the fact's value was asked for."""
     if (
         len(tokens(said.text)) > 4

@@ -1,11 +1,11 @@
 """A simulated person that reads its own card out: words about it, not of it."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import ClassVar
 
-from filters.wording import partner_view, runs, spoken
+from filters.wording import runs, tokens
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Said
 from schemas.judgement import Fault
 
 
@@ -17,16 +17,24 @@ class CopiedCard(Detector):
     span: int = 8
     """Words in a row that prove it."""
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        view = partner_view(dialogue)
-        card = runs(view.brief, self.span).union(*(runs(text, self.span) for text in view.private.values()))
-        for told in (view.public, *(f.text for f in view.facts), *(f.value for f in view.facts)):
-            card -= runs(told, self.span)
-        for said in spoken(dialogue, since) if card else ():
-            if not (read_out := card & runs(said.text, self.span)):
-                continue
-            meant_to_be_said = (v for v in said.turn.labels.values() if isinstance(v, str) and v != said.text)
-            free = [*meant_to_be_said, *(t.text or "" for t in said.before)]
-            copied = sorted(read_out.difference(*(runs(t, self.span) for t in free)))
-            if copied:
-                yield Fault(turn=said.place, kind="copied_card", detail=" ".join(copied[0]))
+    def fault(self, said: Said) -> Fault | None:
+        view = said.view
+        card = (view.brief, *view.private.values())
+        if not any(self._may_read_out(tokens(said.text), text) for text in card):
+            return None
+        read_out = runs(said.text, self.span) & frozenset[tuple[str, ...]]().union(*(runs(t, self.span) for t in card))
+        meant_to_be_said = (v for v in said.turn.labels.values() if isinstance(v, str) and v != said.text)
+        told = (view.public, *(f.text for f in view.facts), *(f.value for f in view.facts))
+        free = [*told, *meant_to_be_said, *(t.text or "" for t in said.before)]
+        copied = sorted(read_out.difference(*(runs(t, self.span) for t in free)))
+        return Fault(turn=said.place, kind="copied_card", detail=" ".join(copied[0])) if copied else None
+
+    def _may_read_out(self, words: Sequence[str], card: str) -> bool:
+        """Whether the longest word of some `span` words in a row is on the card. False: no run of them is."""
+        card = card.lower().replace("’", "").replace("'", "")
+        at = -1
+        while at + self.span < len(words):
+            at = max(range(at + 1, at + 1 + self.span), key=lambda n: len(words[n]))
+            if words[at] in card or words[at] == "hate":
+                return True
+        return False

@@ -5,12 +5,11 @@ called"), so this labels: see docs/faults.md for how often it is wrong on people
 """
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar
 
-from filters.wording import Spoken, clauses, content, numbers, partner_view, spoken, states_of_self
+from filters.wording import clauses, content, numbers, states_of_self
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Said
 from schemas.judgement import Fault
 from schemas.scenario import View
 
@@ -56,15 +55,11 @@ class HallucinatedFact(Detector):
 
     drops: bool = False
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        view = partner_view(dialogue)
-        if not view.facts:
-            return
-        own = _given(view)
-        for said in spoken(dialogue, since):
-            invented = _invented(said, f"{own}\n{_heard(said)}")
-            if invented:
-                yield Fault(turn=said.place, kind="hallucinated_fact", detail=f"{invented}: {said.text[:80]}")
+    def fault(self, said: Said) -> Fault | None:
+        invented = _invented(said, f"{_given(said.view)}\n{_heard(said)}") if said.view.facts else None
+        if invented is None:
+            return None
+        return Fault(turn=said.place, kind="hallucinated_fact", detail=f"{invented}: {said.text[:80]}")
 
 
 def _given(view: View) -> str:
@@ -72,13 +67,13 @@ def _given(view: View) -> str:
     return "\n".join([view.brief, view.public, *view.private.values(), *told])
 
 
-def _heard(said: Spoken) -> str:
+def _heard(said: Said) -> str:
     """What was said, and what this turn's program put into its mouth."""
     labels = [v for v in said.turn.labels.values() if isinstance(v, str) and v != said.text]
     return "\n".join([*(t.text or "" for t in said.before), *(x for x in labels if x != said.turn.text)])
 
 
-def _invented(said: Spoken, known: str) -> str | None:
+def _invented(said: Said, known: str) -> str | None:
     new = sorted(numbers(said.text) - numbers(known))
     if new:
         return new[0]

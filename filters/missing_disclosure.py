@@ -1,12 +1,11 @@
 """A turn that was to tell a fact, is labelled so, and does not."""
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar
 
-from filters.wording import content, coverage, numbers, partner_view, spoken, tokens
+from filters.wording import content, coverage, numbers, tokens
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Said
 from schemas.judgement import Fault
 from schemas.scenario import Fact
 
@@ -23,13 +22,11 @@ class MissingDisclosure(Detector):
     share: float = 0.25
     """Of a fact's words: a turn that carries fewer, and not its value, does not tell it."""
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        facts = {f.id: f for f in partner_view(dialogue).facts}
-        for said in spoken(dialogue, since):
-            for name in said.turn.facts_disclosed:
-                if name in facts and not self._told(said.text, facts[name]):
-                    yield Fault(turn=said.place, kind="missing_disclosure", detail=f"{name}: {said.text[:80]}")
-                    break
+    def fault(self, said: Said) -> Fault | None:
+        for fact in said.view.facts:
+            if fact.id in said.turn.facts_disclosed and not self._told(said.text, fact):
+                return Fault(turn=said.place, kind="missing_disclosure", detail=f"{fact.id}: {said.text[:80]}")
+        return None
 
     def _told(self, text: str, fact: Fact) -> bool:
         wanted = numbers(fact.value)

@@ -1,12 +1,11 @@
 """A simulated person that stays on after it has left or given in."""
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar
 
-from filters.wording import content, says_bye, spoken
+from filters.wording import content, says_bye
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Said
 from schemas.judgement import Fault
 
 _PLEASANTRY = re.compile(
@@ -21,15 +20,15 @@ class MissingStop(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("missing_stop",)
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        left = 0
-        """Turns up to its leaving; 0 while it has not left."""
-        for said in spoken(dialogue):
-            heard = len(said.before) > left and said.before[-1].role != said.turn.role
-            if said.place >= since and left and heard and _goes_on(said.text):
-                yield Fault(turn=said.place, kind="missing_stop", detail=said.text[:80])
-            final = said.turn.decision == "stop" or said.turn.intent_requested == "bye"
-            left = left or (said.place + 1 if final or says_bye(said.text) else 0)
+    def fault(self, said: Said) -> Fault | None:
+        left = next((s.place for s in said.mine if _leaves(s)), None)
+        if left is None or said.place == left + 1 or said.before[-1].role == said.turn.role or not _goes_on(said.text):
+            return None
+        return Fault(turn=said.place, kind="missing_stop", detail=said.text[:80])
+
+
+def _leaves(said: Said) -> bool:
+    return said.turn.decision == "stop" or said.turn.intent_requested == "bye" or says_bye(said.text)
 
 
 def _goes_on(text: str) -> bool:

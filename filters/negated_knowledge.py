@@ -1,24 +1,20 @@
 """A simulated person that denies, or claims not to know, what it was given to know."""
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar
 
 from filters.wording import (
-    Spoken,
     against,
     clauses,
     content,
     coverage,
     heard_question,
     opposes,
-    partner_view,
-    spoken,
     states_of_self,
     tokens,
 )
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Said
 from schemas.judgement import Fault
 from schemas.scenario import Fact
 
@@ -41,15 +37,14 @@ class NegatedKnowledge(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("negated_knowledge",)
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        facts = partner_view(dialogue).facts
-        for said in spoken(dialogue, since) if facts else ():
-            denied = next((f for f in facts if _denies(said, f)), None)
-            if denied is not None:
-                yield Fault(turn=said.place, kind="negated_knowledge", detail=f"{denied.text!r}: {said.text[:80]}")
+    def fault(self, said: Said) -> Fault | None:
+        denied = next((f for f in said.view.facts if _denies(said, f)), None)
+        if denied is None:
+            return None
+        return Fault(turn=said.place, kind="negated_knowledge", detail=f"{denied.text!r}: {said.text[:80]}")
 
 
-def _denies(said: Spoken, fact: Fact) -> bool:
+def _denies(said: Said, fact: Fact) -> bool:
     for clause in clauses(said.text):
         if opposes(clause, fact.text) or _has_none(clause, fact):
             return True
@@ -69,7 +64,7 @@ def _has_none(clause: str, fact: Fact) -> bool:
     return bool(thing) and bool(content(" ".join(thing)) & of_fact)
 
 
-def _knows_nothing(said: Spoken, fact: Fact) -> bool:
+def _knows_nothing(said: Said, fact: Fact) -> bool:
     """Asked for the fact, and ignorant; a program that wants it kept back says so."""
     if not _IGNORANT.search(said.text) or fact.disclose == "never" or said.turn.intent_requested == "decline":
         return False

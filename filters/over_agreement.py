@@ -1,12 +1,10 @@
 """A simulated person that agrees with everything, as simulated users do (methods §24)."""
 
 import re
-from collections.abc import Iterator
 from typing import ClassVar
 
-from filters.wording import spoken
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Said
 from schemas.judgement import Fault
 
 _AGREES = re.compile(
@@ -19,7 +17,7 @@ _AGREES = re.compile(
 
 
 class OverAgreement(Detector):
-    """Finds persons who open nearly every message by agreeing; judged over the dialogue, at its last message."""
+    """Finds persons who have opened nearly every message so far by agreeing."""
 
     kinds: ClassVar[tuple[str, ...]] = ("over_agreement",)
 
@@ -30,8 +28,11 @@ class OverAgreement(Detector):
     least: int = 5
     """Messages below which nothing is said."""
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        said = list(spoken(dialogue))
-        agreeing = sum(bool(_AGREES.match(s.text)) for s in said)
-        if len(said) >= self.least and said[-1].place >= since and agreeing >= self.share * len(said):
-            yield Fault(turn=said[-1].place, kind="over_agreement", detail=f"{agreeing} of {len(said)} messages")
+    def fault(self, said: Said) -> Fault | None:
+        messages = (*said.mine, said)
+        if len(messages) < self.least or not _AGREES.match(said.text):
+            return None
+        agreeing = sum(bool(_AGREES.match(s.text)) for s in messages)
+        if agreeing < self.share * len(messages):
+            return None
+        return Fault(turn=said.place, kind="over_agreement", detail=f"{agreeing} of {len(messages)} messages")

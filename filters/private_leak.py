@@ -69,13 +69,13 @@ class PrivateLeak(Filter):
             out.update(turn.facts_disclosed, turn.facts_volunteered)
             if turn.kind != "utterance" or not turn.text or turn.role not in scenario.views:
                 continue
-            known = "\n".join([*heard, _own_words(scenario.views[turn.role])])
             hidden = {name: text for name, text in secrets[turn.role].items() if name.partition("/")[0] not in out}
-            names = leaked(turn.text, hidden, known, self.span)
-            if names:
-                return Verdict(keep=False, reason="private_leak", detail=f"turn {i} ({turn.role}): {names[0]}")
+            if hidden:
+                known = "\n".join([*heard, _own_words(scenario.views[turn.role])])
+                if names := leaked(turn.text, hidden, known, self.span):
+                    return Verdict(keep=False, reason="private_leak", detail=f"turn {i} ({turn.role}): {names[0]}")
             never = {f.id: f.text for f in scenario.views[turn.role].facts if f.disclose == "never"}
-            if leaked(turn.text, never, "\n".join(heard), self.span):
+            if never and leaked(turn.text, never, "\n".join(heard), self.span):
                 return Verdict(keep=False, reason="forbidden_disclosure", detail=f"turn {i} ({turn.role})")
             answered = answered or (turn.role == dialogue.learner and turn.answer is not None)
             if not answered and turn.role == dialogue.partner and self._reveals(turn.text, scenario, heard, turn.role):
@@ -89,6 +89,8 @@ class PrivateLeak(Filter):
         answers = [view.private[name] for name in self.answers if name in view.private]
         if scenario.verifier is not None:
             answers.append(scenario.verifier.answer)
+        if not answers:
+            return False
         said = _spaced(text)
         answers = [answer for answer in answers if _is_answer_like(answer) and _contains(said, answer)]
         if not answers:

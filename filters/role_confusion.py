@@ -8,15 +8,16 @@ measure them). Between equals these phrases mean nothing: a third of real small 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
 import orjson
 
+from filters.wording import has_any
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Said, Turn
 from schemas.judgement import Fault
 
 HELPED = frozenset({"user", "student", "customer", "patient", "seeker", "client"})
@@ -49,11 +50,20 @@ _SERVES = re.compile(
     re.I,
 )
 
+_IN_A_MODEL = (" ai", "language model", "artificial intelligence", "virtual assistant", "i was ", "training data")
+_IN_AN_OFFER = ("help", "assist", "do for", "feel free")
+_IN_SERVICE = (
+    *("thank you for", "i understand your", "let me know", "feel free", "here to", "assist", "help", "hesitate"),
+    *("great question", "important to", "here are", "i apologi"),
+)
+"""Parts one of which is in everything that the patterns find."""
+
 
 class RoleConfusion(Detector):
     """Finds roles that speak as another: `role_flip` on both sides, `assistant_speak` of a person."""
 
     kinds: ClassVar[tuple[str, ...]] = ("role_flip", "assistant_speak")
+    both_sides: ClassVar[bool] = True
 
     swap_margin: int | None = None
     """By how many more set phrases must stand on the wrong sides than on the right ones for roles to count as swapped.
@@ -61,40 +71,41 @@ class RoleConfusion(Detector):
     3 for services, lessons and consultations; None between equals.
     """
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        for i, turn in enumerate(dialogue.turns[since:], since):
-            said = turn.text if turn.kind == "utterance" else None
-            found = _confusion(said, turn.role, turn.role == dialogue.partner) if said else None
-            if found:
-                yield Fault(turn=i, kind=found[0], detail=f"{found[1]} ({turn.role}): {(turn.text or '')[:80]}")
-        if self.swap_margin is not None and {dialogue.learner, dialogue.partner} & HELPED:
-            margin = swapped_by(dialogue)
+    def fault(self, said: Said) -> Fault | None:
+        role = said.turn.role
+        if found := _confusion(said.turn.text or "", role, said.partner):
+            return Fault(turn=said.place, kind=found[0], detail=f"{found[1]} ({role}): {said.text[:80]}")
+        if self.swap_margin is not None:
+            margin = swapped_by((*said.before, said.turn))
             if margin >= self.swap_margin:
-                last = len(dialogue.turns) - 1
-                yield Fault(turn=last, kind="role_flip", detail=f"roles_swapped by {margin} phrases")
+                return Fault(turn=said.place, kind="role_flip", detail=f"roles_swapped by {margin} phrases")
+        return None
 
 
-def swapped_by(dialogue: Dialogue) -> int:
-    """Set phrases on the wrong sides minus those on the right ones; each counts once a turn."""
-    margin = 0
-    for turn in dialogue.turns:
-        if turn.text and turn.role in (dialogue.learner, dialogue.partner):
-            text = turn.text.lower().replace("’", "'").replace(" '", "'")
-            surplus = len(set(_HELPS.findall(text))) - len(set(_IS_HELPED.findall(text)))
-            margin += surplus if turn.role in HELPED else -surplus
-    return margin
+def swapped_by(turns: Iterable[Turn]) -> int:
+    """Set phrases on the wrong sides minus those on the right ones; each counts once a turn. Nobody is helped: 0."""
+    said = [t for t in turns if t.text]
+    if not any(t.role in HELPED for t in said):
+        return 0
+    return sum(_surplus(t.text or "") * (1 if t.role in HELPED else -1) for t in said)
 
 
 @lru_cache(maxsize=1024)
+def _surplus(text: str) -> int:
+    """Set phrases of the side that helps, less those of the side that is helped."""
+    text = text.lower().replace("’", "'").replace(" '", "'")
+    return len(set(_HELPS.findall(text))) - len(set(_IS_HELPED.findall(text)))
+
+
 def _confusion(text: str, role: str, simulated: bool) -> tuple[str, str] | None:
     """Kind of fault and what shows it; `simulated`: of the partner."""
-    if _NAME.match(text):
+    if ":" in text and _NAME.match(text):
         return "role_flip", "speaker_name_in_text"
-    if role != "assistant" and _MODEL.search(text):
+    if role != "assistant" and has_any(text, _IN_A_MODEL) and _MODEL.search(text):
         return "assistant_speak", "speaks_as_a_model"
-    if role in HELPED and _OFFER.search(text):
+    if role in HELPED and has_any(text, _IN_AN_OFFER) and _OFFER.search(text):
         return "role_flip", "helped_side_offers_help"
-    if simulated and role not in SERVING and _SERVES.search(text):
+    if simulated and role not in SERVING and has_any(text, _IN_SERVICE) and _SERVES.search(text):
         return "assistant_speak", "serves"
     return None
 

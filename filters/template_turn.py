@@ -2,11 +2,10 @@
 latents and reads like a form: such dialogues are kept beside the dataset and teach nothing.
 """
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from schemas.contracts import Detector
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Said
 from schemas.judgement import Fault
 
 
@@ -15,7 +14,6 @@ class TemplateTurn(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("template_turn",)
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        for n, turn in enumerate(dialogue.turns[since:], since):
-            if turn.role == dialogue.partner and "fallback" in turn.labels:
-                yield Fault(turn=n, kind="template_turn", detail=str(turn.labels["fallback"]))
+    def fault(self, said: Said) -> Fault | None:
+        why = said.turn.labels.get("fallback")
+        return Fault(turn=said.place, kind="template_turn", detail=str(why)) if why is not None else None

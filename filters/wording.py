@@ -1,12 +1,11 @@
 """What words say, by code alone: contents, numbers, for or against. What the fault detectors share."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
 
-from schemas.dialogue import Dialogue, Turn
-from schemas.scenario import Fact, View
+from schemas.dialogue import Turn
+from schemas.scenario import Fact
 
 _STOP = frozenset(
     [
@@ -140,6 +139,7 @@ _NEGATORS = frozenset(
     ]
 )
 _AGAINST = frozenset(["hate", "hates", "hated", "dislike", "dislikes", "disliked", "despise", "loathe", "avoid"])
+_EMPTY = _STOP | _NEGATORS | _AGAINST
 _WORDS_OF_NUMBERS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _NUMBERS = {word: str(n) for n, word in enumerate(_WORDS_OF_NUMBERS, start=2)} | {
     "fifteen": "15",
@@ -165,45 +165,19 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _CLAUSE = re.compile(r"(?<=[.!?])\s+|[,;:]\s+|\s+(?:but|because|though|although|and|so)\s+", re.I)
 
 
-class Spoken(NamedTuple):
-    """An utterance of the partner, with what was said before it."""
-
-    place: int
-    turn: Turn
-    text: str
-    """As meant: before typing noise where the row has that."""
-    before: tuple[Turn, ...]
-
-
-def meant(turn: Turn) -> str:
-    clean = turn.labels.get("clean")
-    return clean if isinstance(clean, str) else turn.text or ""
-
-
-def spoken(dialogue: Dialogue, since: int = 0) -> Iterator[Spoken]:
-    """The partner's utterances from turn `since` on, in order, but what everybody was given (a problem's text)."""
-    public = partner_view(dialogue).public
-    for place, turn in enumerate(dialogue.turns[since:], since):
-        if turn.role == dialogue.partner and turn.kind == "utterance" and turn.text and turn.text != public:
-            yield Spoken(place, turn, meant(turn), dialogue.turns[:place])
-
-
-def partner_view(dialogue: Dialogue) -> View:
-    return dialogue.scenario.views.get(dialogue.partner) or View(role=dialogue.partner, brief="")
-
-
 @lru_cache(maxsize=1024)
 def tokens(text: str) -> tuple[str, ...]:
     """Lower case, apostrophes dropped: "Don't" is `dont`."""
-    plain = _HATES.sub("hate", text.lower().replace("’", "'"))
+    plain = text.lower().replace("’", "'")
+    if " stand" in plain:
+        plain = _HATES.sub("hate", plain)
     return tuple(t.replace("'", "") for t in _TOKEN.findall(plain))
 
 
 @lru_cache(maxsize=1024)
 def content(text: str) -> frozenset[str]:
     """Stemmed words that carry something, and numbers in digits; without what is for or against."""
-    kept = (t for t in tokens(text) if t not in _STOP and t not in _NEGATORS and t not in _AGAINST)
-    return frozenset(_NUMBERS.get(t) or _stem(t) for t in kept)
+    return frozenset(_NUMBERS.get(t) or _stem(t) for t in tokens(text) if t not in _EMPTY)
 
 
 @lru_cache(maxsize=1024)
@@ -212,6 +186,7 @@ def telling(text: str) -> frozenset[str]:
     return frozenset(w for t in tokens(text) if t not in _VAGUE for w in content(t))
 
 
+@lru_cache(maxsize=4096)
 def _stem(word: str) -> str:
     for suffix in ("ing", "ies", "ed", "es", "s", "y", "e"):
         if len(word) - len(suffix) >= 3 and word.endswith(suffix):
@@ -370,6 +345,18 @@ _BYE = re.compile(
 )
 
 
-@lru_cache(maxsize=1024)
+_IN_A_BYE = (
+    *("bye", "otta ", "got to ", "have to ", "need to ", "must ", "see y", "see u", "talk ", "ttyl", "cya", "night"),
+    *("take care", "m leaving", "m done here", "m out"),
+)
+"""One of these is in every goodbye."""
+
+
 def says_bye(text: str) -> bool:
-    return bool(_BYE.search(text)) and "?" not in text
+    return has_any(text, _IN_A_BYE) and "?" not in text and bool(_BYE.search(text))
+
+
+def has_any(text: str, parts: Iterable[str]) -> bool:
+    """Whether one of the lower-case parts stands in it: where none does, no costly pattern need be searched."""
+    text = text.lower()
+    return any(map(text.__contains__, parts))

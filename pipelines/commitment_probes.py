@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Literal
 
-from filters.wording import meant
 from generators.play import Watch, play
 from generators.speakers.checks import coverage, tidy
 from generators.speakers.external import EXTERNAL, FREE, described, history
@@ -21,7 +20,7 @@ from pipelines.recipe_families import FamilyEntry
 from pipelines.services import DialogueCalls, Models
 from schemas.chat import CallKey, ChatReply, ChatRequest, Message, Sampling
 from schemas.contracts import ChatModel, Services, Speaker
-from schemas.dialogue import Dialogue, Ending, Move, Turn
+from schemas.dialogue import Dialogue, Ending, Move, Turn, meant
 from schemas.errors import ContentError, InvalidOutput
 from schemas.identity import derive, rng, stable_hash
 from schemas.scenario import Fact, Scenario, View

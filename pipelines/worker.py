@@ -162,13 +162,13 @@ class Worker:
 
 
 def judge(dialogue: Dialogue, filters: Iterable[Filter], prompts: Iterable[Prompt] = ()) -> Verdict:
-    """The first verdict that drops, else keep."""
+    """The first verdict that drops, else keep; of a dialogue that the detectors among the filters have watched."""
     for prompt in prompts:
         leak = prompt_leak(dialogue, prompt.role, prompt.turn, prompt.messages)
         if not leak.keep:
             return leak
     for filter_ in filters:
-        verdict = filter_.judge(dialogue)
+        verdict = filter_.judge_labelled(dialogue) if isinstance(filter_, Detector) else filter_.judge(dialogue)
         if not verdict.keep:
             return verdict.model_copy(update={"by": filter_.import_path()})
     return Verdict(keep=True)

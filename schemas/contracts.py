@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from schemas.chat import ChatReply, ChatRequest
-from schemas.dialogue import Dialogue, Ending, Move, Turn
+from schemas.dialogue import Dialogue, Ending, Move, Said, Turn, listened
 from schemas.judgement import KEEP, Fault, Judged, RewardValue, Selection, Verdict
 from schemas.scenario import Scenario, View
 from schemas.stage import Stage
@@ -113,12 +113,14 @@ class Filter(Stage):
 
 
 class Detector(Filter):
-    """Finds faults of its kinds, turn by turn. In a run a simulated partner's faulty turn is made again
+    """Finds faults of its kinds in single utterances. In a run a simulated partner's faulty turn is made again
     (`remakes`); what is still faulty then is dropped, and every fault found becomes a label of its turn.
     """
 
     kinds: ClassVar[tuple[str, ...]]
     """What it finds."""
+    both_sides: ClassVar[bool] = False
+    """Whether it looks at the learner, too."""
 
     drops: bool = True
     """false: it labels and drops nothing, and no turn is made again for it. The default follows from how precise it was
@@ -126,13 +128,24 @@ class Detector(Filter):
     """
 
     @abstractmethod
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        """Of the turns from `since` on, in their order. A fault belongs to the turn that shows it: what follows cannot
-        undo it.
-        """
+    def fault(self, said: Said) -> Fault | None:
+        """What is wrong with it. A fault belongs to the turn that shows it: what follows cannot undo it."""
+
+    def faults(self, dialogue: Dialogue) -> Iterator[Fault]:
+        """In the order of their turns."""
+        heard = (said for said in listened(dialogue) if said.partner or self.both_sides)
+        return (fault for said in heard if (fault := self.fault(said)))
 
     def judge(self, dialogue: Dialogue) -> Verdict:
-        fault = next(self.faults(dialogue), None) if self.drops else None
+        return self._verdict(self.faults(dialogue))
+
+    def judge_labelled(self, dialogue: Dialogue) -> Verdict:
+        """As `judge`, by the labels of a dialogue it has watched."""
+        labelled = ((n, f) for n, turn in enumerate(dialogue.turns) for f in turn.labels.get("faults", ()))
+        return self._verdict(Fault(turn=n, **f) for n, f in labelled if f["kind"] in self.kinds)
+
+    def _verdict(self, faults: Iterator[Fault]) -> Verdict:
+        fault = next(faults, None) if self.drops else None
         if fault is None:
             return KEEP
         return Verdict(keep=False, reason=fault.kind, detail=f"turn {fault.turn}: {fault.detail}")

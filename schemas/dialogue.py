@@ -2,11 +2,12 @@
 scenario and turns.
 """
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from schemas.scenario import Scenario, Value
+from schemas.scenario import Scenario, Value, View
 
 TurnKind = Literal["utterance", "silence", "event"]
 
@@ -103,3 +104,60 @@ class Dialogue(Value):
     def texts(self, role: str | None = None) -> list[str]:
         """Utterances in order, of one role or of all."""
         return [t.text for t in self.turns if t.text is not None and t.kind == "utterance" and role in (None, t.role)]
+
+
+class Said(NamedTuple):
+    """An utterance, with what was there when it was said."""
+
+    place: int
+    """Of its turn in the dialogue."""
+    turn: Turn
+    text: str
+    """As meant: before typing noise where the row has that."""
+    view: View
+    """Of who says it."""
+    partner: bool
+    """Whether the simulated partner says it."""
+    before: tuple[Turn, ...]
+    mine: "tuple[Said, ...]"
+    """What the same role said before."""
+
+
+class Listener:
+    """Hears a dialogue turn by turn."""
+
+    def __init__(self, scenario: Scenario, partner: str):
+        self._scenario = scenario
+        self._partner = partner
+        self._turns: tuple[Turn, ...] = ()
+        self._said: dict[str, tuple[Said, ...]] = {}
+
+    def hear(self, turn: Turn) -> Said | None:
+        """As the next one. None: it says nothing, or reads out what everybody was given (a problem's text)."""
+        if turn.kind != "utterance" or not turn.text:
+            return None
+        view = self._scenario.views.get(turn.role) or View(role=turn.role, brief="")
+        if turn.text == view.public:
+            return None
+        mine = self._said.get(turn.role, ())
+        return Said(len(self._turns), turn, meant(turn), view, turn.role == self._partner, self._turns, mine)
+
+    def keep(self, turn: Turn) -> None:
+        """It has happened: what comes next has it before it."""
+        if said := self.hear(turn):
+            self._said[turn.role] = (*said.mine, said)
+        self._turns = (*self._turns, turn)
+
+
+def listened(dialogue: Dialogue) -> Iterator[Said]:
+    """What was said in a dialogue, in order."""
+    listener = Listener(dialogue.scenario, dialogue.partner)
+    for turn in dialogue.turns:
+        if said := listener.hear(turn):
+            yield said
+        listener.keep(turn)
+
+
+def meant(turn: Turn) -> str:
+    clean = turn.labels.get("clean")
+    return clean if isinstance(clean, str) else turn.text or ""

@@ -1,6 +1,6 @@
 """The loop: silences, events, double turns and more than two speakers; faults are data; the prefix is the state."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ from played import requests, services
 from generators.play import Watch, play
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.contracts import Detector, Family, Services, Speaker
-from schemas.dialogue import Dialogue, Ending, Move, Turn
+from schemas.dialogue import Dialogue, Ending, Move, Said, Turn
 from schemas.errors import ContentError, Unreachable
 from schemas.judgement import Fault
 from schemas.record import Record, from_row, messages, to_row
@@ -131,10 +131,10 @@ class Wrong(Detector):
 
     kinds: ClassVar[tuple[str, ...]] = ("wrong_word",)
 
-    def faults(self, dialogue: Dialogue, since: int = 0) -> Iterator[Fault]:
-        for i, turn in enumerate(dialogue.turns[since:], since):
-            if "WRONG" in (turn.text or ""):
-                yield Fault(turn=i, kind="wrong_word", detail=str(turn.text))
+    both_sides: ClassVar[bool] = True
+
+    def fault(self, said: Said) -> Fault | None:
+        return Fault(turn=said.place, kind="wrong_word", detail=said.text) if "WRONG" in said.text else None
 
 
 async def watched(watch: Watch, **changed: Speaker) -> Dialogue:
@@ -156,6 +156,7 @@ async def test_when_the_remakes_are_spent_the_turn_stays_with_its_faults_and_is_
     assert turn.text == "WRONG 2"
     assert turn.labels["remade"] == ["wrong_word", "wrong_word"]
     assert turn.labels["faults"] == [{"kind": "wrong_word", "detail": "WRONG 2"}]
+    assert Wrong().judge(dialogue) == Wrong().judge_labelled(dialogue)
     assert Wrong().judge(dialogue).reason == "wrong_word"
     assert from_row(to_row(Record(dialogue=dialogue))).dialogue == dialogue
 
