@@ -73,7 +73,8 @@ def cpu() -> Iterator[Row]:
                 for dialogues in (200, 1000):
                     taken, _log = each(run, on, Work(dialogues, live=200, in_flight=200))
                     spent.setdefault((name, dialogues), []).append(taken.cpu_s)
-    slope = {name: (min(spent[name, 1000]) - min(spent[name, 200])) / (800 * TURNS) * 1000 for name in ("ours", "floor")}
+    requests = 800 * TURNS
+    slope = {n: (min(spent[n, 1000]) - min(spent[n, 200])) / requests * 1000 for n in ("ours", "floor")}
     ok = slope["ours"] <= 0.25 and slope["ours"] <= 2 * slope["floor"]
     yield judged(
         "client CPU a request", f"{slope['ours']:.3f} ms", f"{slope['floor']:.3f} ms", "≤ 0.25 ms and ≤ 2 × floor", ok

@@ -5,7 +5,7 @@ what it said of itself.
 import re
 from typing import ClassVar
 
-from filters.wording import clauses, content, has_any, numbers, opposes, states_of_self
+from filters.wording import clauses, content, has_any, numbers, of_self, opposes, states_of_self
 from schemas.contracts import Detector
 from schemas.dialogue import Said
 from schemas.judgement import Fault
@@ -62,7 +62,7 @@ def _person(said: Said) -> str | None:
 
 def _taken_back(said: Said) -> str | None:
     """Against a statement of its own, or with another number in the same one."""
-    now = [c for c in clauses(said.text) if states_of_self(c)] if said.mine else []
+    now = [c for c in clauses(said.text) if states_of_self(c)] if said.mine and of_self(said.text) else []
     told = [c for s in said.mine for c in clauses(s.text) if states_of_self(c) and len(content(c)) >= 2] if now else []
     for clause in now:
         for earlier in told:

@@ -1,8 +1,7 @@
 """Loops inside a turn, and turns said again: what small models do and people hardly ever."""
 
 import re
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from schemas.contracts import Filter
@@ -24,8 +23,6 @@ class Repetition(Filter):
 
     def judge(self, dialogue: Dialogue) -> Verdict:
         said: list[tuple[str, frozenset[tuple[str, str]]]] = []
-        holding: dict[tuple[str, str], list[int]] = {}
-        """Where in `said` a pair of words stands."""
         repeats = 0
         for i, turn in enumerate(dialogue.turns):
             if turn.kind != "utterance" or not turn.text:
@@ -37,15 +34,11 @@ class Repetition(Filter):
             if len(words) < self.min_words:
                 continue
             pairs = frozenset(pairwise(words))
-            shared = Counter(n for pair in pairs if pair in holding for n in holding[pair])
-            alike = [n for n, count in shared.items() if _alike(count, pairs, said[n][1], self.similarity)]
-            earlier = said[min(alike)][0] if alike else None
+            earlier = next((role for role, other in said if _alike(pairs, other, self.similarity)), None)
             repeats += earlier is not None
             if repeats > self.max_repeats:
                 reason = "repeats_itself" if earlier == turn.role else "echoes_the_other"
                 return Verdict(keep=False, reason=reason, detail=f"turn {i}: {' '.join(words[:12])}")
-            for pair in pairs:
-                holding.setdefault(pair, []).append(len(said))
             said.append((turn.role, pairs))
         return KEEP
 
@@ -64,6 +57,9 @@ def looped(words: Sequence[str], most: int) -> str | None:
     return None
 
 
-def _alike(shared: int, first: Collection[object], second: Collection[object], share: float) -> bool:
-    """Whether the Jaccard similarity of two sets that share so many reaches `share`."""
-    return shared >= share * max(1, len(first) + len(second) - shared)
+def _alike(first: frozenset[tuple[str, str]], second: frozenset[tuple[str, str]], share: float) -> bool:
+    """Whether their Jaccard similarity reaches `share`."""
+    if min(len(first), len(second)) < share * max(len(first), len(second)) or first.isdisjoint(second):
+        return not first and not second
+    shared = len(first & second)
+    return shared >= share * (len(first) + len(second) - shared)

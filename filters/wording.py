@@ -171,7 +171,8 @@ def tokens(text: str) -> tuple[str, ...]:
     plain = text.lower().replace("’", "'")
     if " stand" in plain:
         plain = _HATES.sub("hate", plain)
-    return tuple(t.replace("'", "") for t in _TOKEN.findall(plain))
+    found: list[str] = _TOKEN.findall(plain)
+    return tuple(t.replace("'", "") for t in found) if "'" in plain else tuple(found)
 
 
 @lru_cache(maxsize=1024)
@@ -232,7 +233,11 @@ def against(clause: str) -> bool:
 @lru_cache(maxsize=1024)
 def states_of_self(clause: str) -> bool:
     """A plain statement about the speaker: neither past, nor wished, nor conditional."""
-    return bool(_SELF.search(clause)) and not _HYPOTHETICAL.search(clause)
+    return of_self(clause) and not _HYPOTHETICAL.search(clause)
+
+
+def of_self(text: str) -> bool:
+    return bool(_SELF.search(text))
 
 
 def opposes(clause: str, fact: str) -> bool:
