@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from talks import talk
 
@@ -31,6 +31,7 @@ def test_whatever_a_pattern_finds_holds_one_of_its_parts(
     assert found is not None and (has_any(found[0], parts) or not found[0].isascii())
 
 
+@example([["i", "can't stand"]], ["i", "can't stand"], 2)
 @given(st.lists(WORDS, min_size=1, max_size=3), WORDS, st.integers(2, 4))
 def test_a_card_read_out_is_found_wherever_it_stands(card: list[list[str]], said: list[str], span: int):
     texts = [" ".join(part) for part in card]
