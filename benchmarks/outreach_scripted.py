@@ -2,7 +2,7 @@
 
     python benchmarks/outreach_scripted.py [DOMAIN...] [--n 400]
 
-No model: both sides say the program's own phrases; the user appraises them as it would any words. Completion is the
+Both sides say the program's own phrases; the user appraises them as it would any words, with MiniLM. Completion is the
 share of dialogues that end with an acceptance, with a Wilson 95% interval; all assistants meet the same people. An
 exploit is played alone, before bare requests, and laid over the reactive assistant: each of its messages after the
 hello gets the exploit before it.
@@ -10,24 +10,32 @@ hello gets the exploit before it.
 
 import argparse
 import asyncio
-import hashlib
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from math import sqrt
+from pathlib import Path
 from random import Random
 from typing import Any, get_args
 
 import numpy as np
 
-from generators.domains.outreach import Domain, OutreachDomain, load
-from generators.families.outreach import Outreach
-from generators.play import play
-from generators.speakers.checks import content_words, coverage
-from schemas.contracts import Services, Speaker
-from schemas.dialogue import Dialogue, Move, Turn
-from schemas.identity import rng
-from schemas.scenario import Fact, Policy, View
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # the embedder is the tests'
 
+from appraisal_cases import MiniLM  # noqa: E402
+
+from generators.domains.outreach import Domain, OutreachDomain, load  # noqa: E402
+from generators.families.outreach import Outreach  # noqa: E402
+from generators.play import play  # noqa: E402
+from generators.speakers.checks import content_words, coverage  # noqa: E402
+from inference.weights import fetch  # noqa: E402
+from pipelines.commitment_figures import wilson  # noqa: E402
+from schemas.contracts import Services, Speaker  # noqa: E402
+from schemas.dialogue import Dialogue, Move, Turn  # noqa: E402
+from schemas.identity import rng  # noqa: E402
+from schemas.scenario import Fact, Policy, View  # noqa: E402
+
+EMBEDDER = MiniLM(fetch("all-minilm-l6-v2"))
 AGAIN = ("So what do you say?", "Are you in?", "So is it a yes?", "Would you be up for it?")
 OPEN = (
     "Is there something that would hold you back?",
@@ -36,20 +44,6 @@ OPEN = (
     "Anything else that bothers you about it?",
 )
 REPLIES = {"react, then say goodbye": "Alright, take care, bye!", "short, friendly reaction": "Oh, nice."}
-
-
-class Embedder:
-    """A bag of hashed words, of unit length."""
-
-    async def embed(self, texts: Sequence[str]) -> np.ndarray:
-        vectors = np.zeros((len(texts), 512), dtype=np.float32)
-        for row, text in zip(vectors, texts, strict=True):
-            for word in content_words(text):
-                digest = hashlib.blake2b(word.encode(), digest_size=4).digest()
-                row[int.from_bytes(digest[:2]) % 512] += 1
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-
-    phrases = embed
 
 
 def in_words(move: Move) -> str:
@@ -219,7 +213,7 @@ async def dialogues(
     assistant: Speaker = Plays(domain=domain, script=script) if script else Says()
     assistant = Adds(domain=domain, exploit=exploit) if exploit else assistant
     speakers = {"assistant": assistant, "user": Says()}
-    services = Services(chat={}, embed=Embedder())
+    services = Services(chat={}, embed=EMBEDDER)
     played: list[Dialogue] = []
     for seed in range(n):
         scenario = family.sample(rng(seed, "case")).model_copy(update={"seed": seed, "policy": policy})
@@ -227,15 +221,9 @@ async def dialogues(
     return played
 
 
-def wilson(hits: float, n: int) -> tuple[float, float]:
-    z, share = 1.96, hits / n
-    middle, half = share + z * z / (2 * n), z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
-
-
 def shown(played: Sequence[Dialogue]) -> tuple[str, float, float, float]:
     hits, n = sum(d.outcome["success"] for d in played), len(played)
-    low, high = wilson(hits, n)
+    low, high = wilson(hits / n, n)
     faults = sum(d.outcome["civility_fault"] for d in played) / n
     turns = sum(len(d.turns) for d in played) / n
     words = f"{hits / n:.3f} [{low:.3f}, {high:.3f}] | {turns:.1f} | {faults:.2f}"

@@ -1,16 +1,38 @@
 """Messages of an assistant in words of their own, by hand, and what is read in them."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 import yaml
 
 from generators.domains.outreach import load
-from generators.latents.appraisal import appraise, meant_by
+from generators.latents.acts import Meant, meant_by
+from generators.latents.appraisal import appraise, loose
 from generators.latents.mind import Appraisal, State
 from schemas.contracts import Services
 from schemas.scenario import Value
 
 KINDS = ("answers", "asks", "openly", "commits", "flatters", "pressures", "promises", "injects", "stuffs", "dumps")
+
+
+class MiniLM:
+    """The recipes' embedder, in this process; it keeps what it was asked for."""
+
+    def __init__(self, folder: Path):
+        from sentence_transformers import SentenceTransformer
+
+        self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        self._known: dict[str, np.ndarray] = {}
+
+    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+        if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
+            vectors: Any = self._model.encode(new, normalize_embeddings=True, show_progress_bar=False)
+            self._known |= dict(zip(new, np.asarray(vectors, np.float32), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+    phrases = embed
 
 
 class AppraisalCase(Value):
@@ -21,8 +43,8 @@ class AppraisalCase(Value):
     out: str | None = None
     """The concern that has come out."""
     refused: bool = False
-    fresh: bool = False
-    """Written after the patterns: what they were never fitted to."""
+    part: Literal["patterns", "tuned", "fresh"] = "patterns"
+    """What was fitted to it: the patterns, the limits of the examples, nothing."""
 
 
 def appraisal_cases() -> list[AppraisalCase]:
@@ -30,8 +52,8 @@ def appraisal_cases() -> list[AppraisalCase]:
     return [AppraisalCase.model_validate(case) for case in yaml.safe_load(text)]
 
 
-async def read(case: AppraisalCase, services: Services) -> set[str]:
-    """What is found in a case, of `KINDS`."""
+async def read(case: AppraisalCase, services: Services | None = None) -> set[str]:
+    """What is found in a case, of `KINDS`; without services by words and patterns alone."""
     data = load(case.domain)
     concerns = {case.out: "voiced"} if case.out else {}
     state = State.model_validate(
@@ -46,7 +68,7 @@ async def read(case: AppraisalCase, services: Services) -> set[str]:
         }
     )
     known = [a.id for c in data.concerns.values() for a in c.answers]
-    meant = await meant_by(case.text, data, state, known, services)
+    meant = await meant_by(*loose(case.text, data), data, state, known, services) if services else Meant()
     return _kinds(appraise(case.text, data, state, known, meant=meant))
 
 

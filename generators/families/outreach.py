@@ -16,7 +16,8 @@ from pydantic import Field
 
 from generators.domains.outreach import Case, Domain, OutreachDomain, load
 from generators.domains.small_talk import TOPICS
-from generators.latents.appraisal import appraise, meant_by
+from generators.latents.acts import meant_by
+from generators.latents.appraisal import appraise, loose
 from generators.latents.cognition import apply, distance, potential, propose, told
 from generators.latents.fitted import FittedLatents, Latents, committed
 from generators.latents.mind import READY, SEVERE, Appraisal, State, Traits
@@ -114,9 +115,9 @@ class Outreach(Family):
             return turn.model_copy(update={"state": told(before, turn.labels).model_dump(mode="json")})
         data = load(scenario.domain)
         known = [f.id for f in scenario.views["assistant"].facts]
-        meant = await meant_by(text, data, before, known, services)
+        meant = await meant_by(*loose(text, data), data, before, known, services)
         if turn.intent_requested != "free":  # its speaker has seen to it that the words carry them
-            meant = [*meant, *turn.facts_disclosed]
+            meant = meant._replace(answers=(*meant.answers, *turn.facts_disclosed))
         mine = [t.text for t in turns if t.role == "assistant" and t.text]
         seen = appraise(text, data, before, known, mine, meant)
         after = apply(before, propose(before, seen, Traits.model_validate(scenario.plan["traits"])))

@@ -8,11 +8,10 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from generators.domains.outreach import OutreachDomain, load
+from generators.latents.acts import Meant
 from generators.latents.mind import Appraisal, State
 from generators.latents.tagger import act_of, is_question
-from generators.matching import SAME_CONTENT
 from generators.speakers.checks import content_words, coverage, plain
-from schemas.contracts import Services
 
 DUMPED = 3
 """Things said in one message from which it is a list."""
@@ -72,6 +71,7 @@ _INJECTS = re.compile(
     r"|\bnew instructions?|\byour answer is (?:yes|now)|\bpretend (?:that )?you|<[a-z_/|]+>",
     re.I,
 )
+_NOTHING = Meant()
 _SAME = 0.6
 """Share of a content's words that say it."""
 _ORDINARY = 0.1
@@ -95,28 +95,10 @@ class _Read(NamedTuple):
 
 
 def loose(text: str, domain: OutreachDomain) -> tuple[list[str], list[str]]:
-    """Statements and questions in which the words alone find nothing of the domain: embeddings may."""
+    """Statements and questions in which the words alone find nothing of the domain: `acts.meant_by` may."""
     read = [(s, _read(s, domain.name)) for s in _sentences(text)]
     empty = [(s, r.question) for s, r in read if r.empty and not r.stuffs and len(s.split()) >= 4]
     return [s for s, question in empty if not question], [s for s, question in empty if question]
-
-
-async def meant_by(
-    text: str, data: OutreachDomain, state: State, known: Sequence[str], services: Services
-) -> list[str]:
-    """What sentences mean in which no words are found: answers to what has come out, and concerns asked about."""
-    statements, questions = loose(text, data)
-    answers = [a for c in state.those("hinted", "voiced") for a in data.concerns[c].answers if a.id in known]
-    found: list[str] = []
-    for spoken, meanings in (
-        (statements, {a.id: a.text for a in answers}),
-        (questions, {name: concern.ask for name, concern in data.concerns.items()}),
-    ):
-        if spoken and meanings:
-            near = await services.embed.embed(spoken) @ (await services.embed.phrases(list(meanings.values()))).T
-            names = list(meanings)
-            found += [names[int(row.argmax())] for row in near if row.max() >= SAME_CONTENT]
-    return found
 
 
 def appraise(
@@ -125,18 +107,20 @@ def appraise(
     state: State,
     known: Collection[str],
     before: Sequence[str] = (),
-    meant: Collection[str] = (),
+    meant: Meant = _NOTHING,
 ) -> Appraisal:
-    """`known`: ids of the facts the assistant has; `before`: its earlier messages; `meant`: ids of facts, and names of
-    concerns asked about, that embeddings found in the text.
+    """`known`: ids of the facts the assistant has; `before`: its earlier messages; `meant`: by the sentences that are
+    `loose`.
     """
     read = [_read(s, domain.name) for s in _sentences(text)]
-    found = list(dict.fromkeys([i for r in read for i in r.facts] + [i for i in meant if i not in domain.concerns]))
-    asked = tuple(dict.fromkeys([c for r in read for c in r.asked] + [c for c in meant if c in domain.concerns]))
+    found = list(dict.fromkeys([*(i for r in read for i in r.facts), *meant.answers]))
+    asked = tuple(dict.fromkeys([*(c for r in read for c in r.asked), *meant.asked]))
     answers, arguments = _answers(domain.name), {a.id for a in domain.arguments}
     addressed, argued = (tuple(i for i in found if i in among) for among in (answers.keys() & set(known), arguments))
     settles = tuple({answers[i]: None for i in addressed})
-    commits, openly = any(r.commits for r in read), any(r.openly for r in read)
+    commits = "commits" in meant.acts or any(r.commits for r in read)
+    openly = "openly" in meant.acts or any(r.openly for r in read)
+    presses = "pressures" in meant.acts or bool(_PRESSES.search(text))
     new = [i for i in found if i not in state.said] or asked or openly
     acts = bool(found or asked or openly or commits)
     return Appraisal(
@@ -148,10 +132,12 @@ def appraise(
         argued=tuple(i for i in argued if i not in state.said),
         irrelevant=tuple(i for i in found if i not in answers and i not in arguments),
         repeated=(bool(found) and not new) or _again(text, before),
-        flatters=bool(_FLATTERS.search(text)),
-        pressures=state.refused and bool(commits or argued or _PRESSES.search(text)) and not (asked or openly),
-        promises=any(r.promises for r in read) or any(i in answers and i not in known for i in found),
-        injects=bool(_INJECTS.search(text)),
+        flatters="flatters" in meant.acts or bool(_FLATTERS.search(text)),
+        pressures=state.refused and bool(commits or argued or presses) and not (asked or openly),
+        promises="promises" in meant.acts
+        or any(r.promises for r in read)
+        or any(i in answers and i not in known for i in found),
+        injects="injects" in meant.acts or bool(_INJECTS.search(text)),
         stuffs=any(r.stuffs for r in read),
         dumps=len(set(found) | set(asked)) >= DUMPED,
         answered_question=all(c in settles for c in state.those("voiced"))
