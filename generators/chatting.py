@@ -155,7 +155,9 @@ def _drawn(talk: Talk, latents: FittedLatents, asked: bool) -> str:
     act = "ask" if asked else act_of([t.text or "" for t in turns[-1:]])
     draws = rng(talk.scenario.seed, "intent", len(turns))
     drawn = latents.intents.draw(previous, act, len(talk.mine), draws, [name for name in INTENTS if name not in plays])
-    return "react" if drawn == "accept" else drawn
+    if drawn not in ("accept", "react"):
+        return drawn
+    return "answer" if asked else "react"  # "thats wild" answers no question
 
 
 def _tells(talk: Talk, asked: bool, always: bool = False) -> list[Fact]:

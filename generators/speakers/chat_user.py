@@ -8,7 +8,7 @@ from generators.latents.tagger import is_question, since, tag
 from generators.matching import carries, told_early
 from generators.noise.courtesy import courteous
 from generators.noise.typing import CLEAN, TypingStyle, typed
-from generators.speakers.checks import added, fresh_opening, parroted, pruned
+from generators.speakers.checks import added, fresh_opening, parroted, pruned, scrambled, trimmed
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.chat import Sampling
 from schemas.contracts import Services
@@ -87,6 +87,8 @@ class ChatUser(PromptedSpeaker):
         text = turn.text or ""
         if turn.model:
             text = fresh_opening(pruned(text, heard, asks), view.role, turns)
+            if self.adds is not None and not asks:
+                text = trimmed(text, move.fallback or move.instruction)
             if move.intent not in _MAY_ASK and not is_question(text.rstrip("?")) and not _OTHER.search(text):
                 text = text.rstrip("?")  # "just two goldfish?" for "i just have two goldfish"
         told = [f for f in view.facts if f.id in move.fact_ids]
@@ -99,6 +101,8 @@ class ChatUser(PromptedSpeaker):
         new = added(text, move.fallback or move.instruction, heard) if turn.model else ()
         if self.adds is not None and (len(new) > self.adds or any(_NUMBER.search(word) for word in new)):
             raise InvalidOutput(f"adds {', '.join(sorted(new))}: {text!r}", "adds_words")
+        if turn.model and self.adds is not None and scrambled(text, move.fallback or move.instruction):
+            raise InvalidOutput(f"turns the words of {move.fallback!r} round: {text!r}", "scrambled")
         if "corrects" in move.labels and _AGREES.match(text):
             raise InvalidOutput(f"agrees where it corrects: {text!r}", "intent_not_met")
         clean = _written_out(_courteous(text, view, turns, move))

@@ -190,6 +190,37 @@ def added(text: str, source: str, heard: str | None) -> set[str]:
     return new - set(echoed[:1])
 
 
+def trimmed(text: str, source: str) -> str:
+    """The rewritten message without what a small model hangs on its end ("... and never leave me alone so bad"): words
+    behind the last of the source's, where its last content word is said.
+    """
+    words, meant = set(plain(source)) | content_words(source), [w for w in plain(source) if content_words(w)]
+    said = list(re.finditer(r"[\w'’]+", text))
+    ours = [n for n, word in enumerate(said) if words & {*plain(word[0]), *content_words(word[0])}]
+    if not meant or not ours or not content_words(meant[-1]) <= content_words(text):
+        return text
+    hung_on = text[said[ours[-1]].end() :]
+    if all(word in _LAUGHS for word in plain(hung_on)):
+        return text
+    return text[: said[ours[-1]].end()] + (text.rstrip()[-1:] if text.rstrip()[-1:] in ".!" else "")
+
+
+def scrambled(text: str, source: str) -> bool:
+    """Whether content words of the source come in another order; one of five or more may ("money really is tight for
+    me": "tight money really is for me").
+    """
+    here, there = ([s for w in plain(t) for s in sorted(content_words(w))] for t in (text, source))
+    here, there = [w for w in here if w in there], [w for w in there if w in here]
+    longest = [0] * (len(there) + 1)  # longest common subsequence, row by row
+    for word in here:
+        above = list(longest)
+        for n, other in enumerate(there):
+            longest[n + 1] = above[n] + 1 if word == other else max(above[n + 1], longest[n])
+    shorter = min(len(here), len(there))
+    return longest[-1] < shorter - (shorter >= 5)
+
+
+_LAUGHS = frozenset(["haha", "hahaha", "ha", "hehe", "lol", "lmao", "tho", "thanks", "thank", "you", "thx", "u"])
 _CHATTY = content_words(
     "yeah yes yep ok okay well oh hey hi hello hmm hm haha lol ugh nah actually kinda like maybe please thanks guess"
     " think thing something anything one really super totally pretty quite lately usually anyway though still right now"

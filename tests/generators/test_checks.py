@@ -11,7 +11,9 @@ from generators.speakers.checks import (
     coverage,
     fresh_opening,
     parroted,
+    scrambled,
     tidy,
+    trimmed,
 )
 from schemas.dialogue import Turn
 from schemas.errors import InvalidOutput
@@ -126,3 +128,43 @@ def test_a_message_does_not_begin_like_their_last_one_or_with_what_was_just_hear
     assert fresh_opening("Alright, how about Alien?", "assistant", turns) == "Alright, how about Alien?"
     assert fresh_opening("Hi! How are you?", "assistant", []) == "Hi! How are you?"
     assert fresh_opening("I see!", "assistant", turns) == "I see!", "nothing else is said"
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "left"),
+    [
+        (
+            "They'd have my info and never leave me alone so bad.",
+            "they'd have my info and never leave me alone",
+            "They'd have my info and never leave me alone.",
+        ),
+        ("No idea if it even exists anymore", "i have no idea if it exists", "No idea if it even exists"),
+        ("I only give to animal causes", "i only give to animal charities", None),
+        ("we had no power all week lol", "we had no power all week", None),
+        ("The twins are finally napping.", "pretty good, the twins are finally napping", None),
+        ("I threw the dice out the window 😂", "i threw the dice out the window", None),
+    ],
+)
+def test_what_hangs_on_the_end_of_a_rewritten_message_is_cut(text: str, source: str, left: str | None):
+    assert trimmed(text, source) == (text if left is None else left)
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "found"),
+    [
+        ("sorry but tight money really is for me", "sorry but money is really tight for me", True),
+        ("space station, I want", "i want something up in space", True),
+        ("sorry, animals need help more than people do i guess", "animals need my help more than people do", False),
+        ("my foot broke and i cant do much but watch old films", "i broke my foot and watch old films all day", False),
+        ("money is tight", "money is really tight for me", False),
+        ("", "money is tight", False),
+    ],
+)
+def test_words_turned_round_are_found(text: str, source: str, found: bool):
+    assert scrambled(text, source) is found
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_a_source_is_neither_trimmed_nor_scrambled(text: str, source: str):
+    assert trimmed(source, source) == source and not scrambled(source, source)
+    assert text.startswith(trimmed(text, source).rstrip(".!"))

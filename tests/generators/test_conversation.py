@@ -348,13 +348,16 @@ async def test_what_a_small_model_adds_to_its_message_is_cut_off():
     said = "oh my sister fixed her old bike, my brother broke the tv, do you have one?"
     turn = await ChatUser().speak(view, [heard], move, 1, services(lambda _: said, "user"))
     assert turn.labels["clean"] == "My brother broke the tv." and "fallback" not in turn.labels
+    turn = await ChatUser().speak(view, [heard], move, 1, services(lambda _: "My brother broke the tv so bad.", "user"))
+    assert turn.labels["clean"] == "My brother broke the tv."
 
 
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
         ("it is sunny here today", "fact_not_said"),
-        ("my brother broke the tv and do you have one?", "unwanted_question"),
+        ("do you know that my brother broke the tv?", "unwanted_question"),
+        ("the tv broke my brother", "scrambled"),
         ("the brother broke the tv", "fact_not_said"),
     ],
 )
