@@ -33,7 +33,7 @@ from generators import matching
 from generators.domains import recommendation
 from generators.matching import asked_for, carries, nearest_fact, told_early
 from generators.speakers.chat_user import ASKING
-from generators.speakers.checks import pruned, tidy
+from generators.speakers.checks import pruned, tidy, trimmed
 from inference.client import Connections
 from pipelines.dialogue_files import read_dialogues
 from schemas.chat import ChatReply, ChatRequest, EndpointSpec
@@ -254,7 +254,10 @@ def checked_text(answer: Any, dialogue: Dialogue, place: int) -> str | None:
         text = tidy(answer["text"], answer.get("finish_reason") == "length")
     except (InvalidOutput, KeyError):
         return None
-    return pruned(text, heard, turns[place].intent_requested in ASKING)
+    asks = turns[place].intent_requested in ASKING
+    text = pruned(text, heard, asks)
+    told = " ".join(f.text for f in dialogue.scenario.facts if f.id in turns[place].facts_disclosed)
+    return text if asks else trimmed(text, str(turns[place].labels.get("says", told)))
 
 
 def turns_of(run: Path) -> Iterator[Said]:
