@@ -4,7 +4,10 @@ words and embeddings alone decide.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import ConfigDict, Field, create_model
 
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
 from schemas.contracts import JUDGE, Services
@@ -72,11 +75,8 @@ def _shown(wording: _Wording, text: str, things: Sequence[str]) -> str:
     return f"{listed}\nMessage: {text}\n{wording.question}"
 
 
+@cache
 def _schema(things: int) -> dict[str, Any]:
-    numbers = {"type": "array", "items": {"enum": list(range(1, things + 1))}, "maxItems": things}
-    return {
-        "type": "object",
-        "properties": {"numbers": numbers},
-        "required": ["numbers"],
-        "additionalProperties": False,
-    }
+    place: Any = Literal[tuple(range(1, things + 1))]
+    numbers: Any = Annotated[list[place], Field(max_length=things)]
+    return create_model("Numbers", __config__=ConfigDict(extra="forbid"), numbers=numbers).model_json_schema()
