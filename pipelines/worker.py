@@ -45,7 +45,7 @@ from schemas.scenario import Scenario, Value
 PROGRESS_S = 0.5
 SWITCH_S = 0.0005
 """How long a busy event loop may keep the journal's writer from its turn: answers wait for it. Python's own is 5 ms."""
-YOUNG_OBJECTS = 10_000
+YOUNG_OBJECTS = 25_000
 """New objects, more than were freed, from which garbage is looked for. A dialogue leaves none in cycles, a failed call
 a few; Python's own 700 stops a loop of 512 calls for 10 to 40 ms, again and again.
 """
