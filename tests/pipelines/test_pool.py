@@ -2,16 +2,15 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from journals import CHAT, journalled
 from scripted_server import ScriptedProcess
 
 from outputs.store import read_records
@@ -153,10 +152,7 @@ def test_a_server_that_dies_is_a_server_error_and_what_it_answered_is_kept(tmp_p
     ):
         play(tmp_path, job(tmp_path, mortal.base_url))
     assert isinstance(caught.value, ServerError) and caught.value.exit_code == 4
-    (journal,) = (tmp_path / "journal").glob("*.sqlite")
-    with closing(sqlite3.connect(journal)) as connection:
-        (answered,) = connection.execute("SELECT count(*) FROM calls WHERE turn >= 0").fetchone()
-    assert answered == 30
+    assert sum(1 for _ in journalled(tmp_path, where=CHAT)) == 30
     assert children() == []
 
 

@@ -1,10 +1,10 @@
 """A real run: SmolLM2-135M through llama.cpp, stopped in the middle and resumed."""
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 import yaml
+from journals import journalled
 from run_driver import Nobody
 
 from outputs.store import read_records
@@ -15,13 +15,8 @@ from schemas.record import Record
 
 
 def _journal(out: Path) -> dict[tuple[object, ...], bytes]:
-    found: dict[tuple[object, ...], bytes] = {}
-    for path in (out / "journal").glob("*.sqlite"):
-        connection = sqlite3.connect(path)
-        for *key, answer in connection.execute("SELECT dialogue_id, turn, step, attempt, request, answer FROM calls"):
-            found[tuple(key)] = answer
-        connection.close()
-    return found
+    rows = journalled(out, "dialogue_id, turn, step, attempt, request, answer")
+    return {tuple(key): answer for *key, answer in rows}
 
 
 def _made(out: Path) -> dict[str, Record]:
@@ -43,11 +38,11 @@ def test_a_resume_on_llama_cpp_changes_no_finished_turn(tmp_path: Path) -> None:
     out = tmp_path / "run"
     stopped = build(load(recipe), RunDir(out), "if-possible", "test", Nobody()).manifest
     assert stopped.status == "short" and "500 tokens" in stopped.status_reason
-    journalled, made = _journal(out), _made(out)
-    assert journalled
+    before, made = _journal(out), _made(out)
+    assert before
     build(load(recipe, ["budget.tokens=null"]), RunDir(out), "if-possible", "test", Nobody())
     after, final = _journal(out), _made(out)
-    assert len(after) > len(journalled) and {k: after[k] for k in journalled} == journalled
+    assert len(after) > len(before) and {k: after[k] for k in before} == before
     assert len(final) >= len(made) and all(final[i].dialogue.turns == r.dialogue.turns for i, r in made.items())
     models = {t.model for r in final.values() for t in r.dialogue.turns if t.prompt_tokens}
     assert models == {"smollm2-135m-instruct"}

@@ -4,13 +4,11 @@ import hashlib
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from datasets import load_dataset
+from journals import CHAT, journalled
 from run_driver import Nobody
 from scripted_server import ScriptedProcess
 
@@ -104,12 +103,7 @@ def _await_answers(server: ScriptedProcess, wanted: int, process: "subprocess.Po
 
 def _journalled(out: Path) -> Counter[str]:
     """Request hashes of the chat calls in a run's journal, and at how many places each stands."""
-    found: Counter[str] = Counter()
-    for path in (out / "journal").glob("*.sqlite"):
-        with closing(sqlite3.connect(path)) as connection:
-            sql = "SELECT request FROM calls WHERE step NOT LIKE 'embed/%'"
-            found.update(request for (request,) in connection.execute(sql))
-    return found
+    return Counter(request for (request,) in journalled(out, "request", CHAT))
 
 
 def _hashed(body: dict[str, Any]) -> str:

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from journals import CHAT, journalled
 from queueing_server import QueueingServer
 from scripted_server import ScriptedProcess
 
@@ -70,13 +69,9 @@ def shards(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in sorted((folder / "shards").glob("*.parquet"))}
 
 
-def journalled(folder: Path, worker: str = "") -> int:
-    """Chat calls whose answer is kept."""
-    found = 0
-    for path in (folder / "journal").glob(f"{worker}*.sqlite"):
-        with closing(sqlite3.connect(path)) as connection:
-            found += connection.execute("SELECT count(*) FROM calls WHERE turn >= 0").fetchone()[0]
-    return found
+def kept(folder: Path, worker: str = "") -> int:
+    """Chat calls whose answer is journalled."""
+    return sum(1 for _ in journalled(folder, where=CHAT, worker=worker))
 
 
 def total(name: str, *servers: QueueingServer) -> int:
@@ -94,7 +89,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, embedder: str) -> Iterator[t
     with QueueingServer() as server:
         assert play(folder, job(folder, embedder, server)).dialogues == GROUPS * 2
         log = server.log()
-    assert log["requests"] == log["answers"] == journalled(folder) > 5 * GROUPS
+    assert log["requests"] == log["answers"] == kept(folder) > 5 * GROUPS
     yield shards(folder), log["answers"]
 
 
@@ -109,7 +104,7 @@ def test_a_worker_on_two_servers_that_fail_in_every_way_loses_nothing_and_asks_n
     with failing(1) as first, failing(2) as second:
         counts = play(tmp_path, job(tmp_path, embedder, first, second))
         both = (first, second)
-        assert total("answers", *both) == needed == journalled(tmp_path)
+        assert total("answers", *both) == needed == kept(tmp_path)
         assert total("requests", *both) == needed + total("faulted", *both)
         assert total("faulted", *both) > 0.05 * needed
         assert min(server.log()["answers"] for server in both) > 0
@@ -136,7 +131,7 @@ def test_two_workers_of_which_one_is_killed_end_as_if_nothing_had_happened(
     killed: list[int] = []
 
     def kill_one(_: Counts) -> None:
-        if not killed and min(journalled(tmp_path, f"worker-00{n}") for n in range(2)) >= 8:
+        if not killed and min(kept(tmp_path, f"worker-00{n}") for n in range(2)) >= 8:
             killed.extend(children("worker-000"))
             os.kill(killed[0], signal.SIGKILL)
 
@@ -148,7 +143,7 @@ def test_two_workers_of_which_one_is_killed_end_as_if_nothing_had_happened(
         counts = play(tmp_path, *jobs, on_counts=kill_one)
         again = total("answers", first, second) - needed
     assert killed and counts.total("replayed") > 0 and counts.dialogues == GROUPS * 2
-    assert journalled(tmp_path) == needed
+    assert kept(tmp_path) == needed
     assert 0 <= again <= CONCURRENCY  # only what was in flight, or just answered, when it was killed
     assert shards(tmp_path) == same and children() == []
 
@@ -174,7 +169,7 @@ def test_a_server_killed_in_the_middle_of_a_run_loses_no_dialogue(
         counts = play(tmp_path, job(tmp_path, embedder, first, second), on_counts=kill_first)
         assert first.process.poll() is not None
         assert second.log()["requests"] == second.log()["answers"] == told(counts, "answered", second)[0]
-    assert journalled(tmp_path) == needed == sum(told(counts, "answered", first, second))
+    assert kept(tmp_path) == needed == sum(told(counts, "answered", first, second))
     assert sum(told(counts, "set_aside", first, second)) >= 1 and shards(tmp_path) == same
 
 
@@ -191,11 +186,11 @@ def test_a_server_that_loses_its_model_ends_the_run_and_the_next_goes_on_from_th
         with pytest.raises(Refused, match=r"The model `scripted` does not exist|does not serve 'scripted' any more"):
             play(tmp_path, job(tmp_path, embedder, server), on_counts=rename)
         answered = server.log()["answers"]
-        assert 0 < journalled(tmp_path) <= answered < needed
+        assert 0 < kept(tmp_path) <= answered < needed
         server.behave(model="scripted")
         play(tmp_path, job(tmp_path, embedder, server))
         assert server.log()["answers"] <= needed + CONCURRENCY
-    assert journalled(tmp_path) == needed and shards(tmp_path) == same
+    assert kept(tmp_path) == needed and shards(tmp_path) == same
 
 
 def test_all_servers_gone_ends_the_run_as_unreachable_and_what_was_answered_is_kept(
@@ -211,9 +206,9 @@ def test_all_servers_gone_ends_the_run_as_unreachable_and_what_was_answered_is_k
 
         with pytest.raises(Unreachable, match=r"could not be used: .*answered calls are kept"):
             play(tmp_path, job(tmp_path, embedder, first, second, patience_s=1.0), on_counts=kill_both)
-    kept = journalled(tmp_path)
-    assert 0 < kept < needed
+    before = kept(tmp_path)
+    assert 0 < before < needed
     with QueueingServer() as well:
         play(tmp_path, job(tmp_path, embedder, well))
-        assert well.log()["answers"] == needed - kept
+        assert well.log()["answers"] == needed - before
     assert shards(tmp_path) == same
