@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 from disclosure_cases import SEED, Asked, Case, Material, kind_of, material
-from intents_detected import Stored, shown, wilson
+from intents_detected import Stored, shown
 
 from generators import matching
 from generators.domains import recommendation
@@ -118,10 +118,7 @@ async def judged(cases: Material, services: Services) -> Judged:
 
 
 def share(hits: Sequence[bool]) -> Interval | None:
-    if not hits:
-        return None
-    found = wilson(sum(hits) / len(hits), len(hits))
-    return found._replace(low=max(0.0, found.low), high=min(1.0, found.high))
+    return Interval.of_share(sum(hits) / len(hits), len(hits)) if hits else None
 
 
 def told_table(found: Judged, part: int) -> None:
@@ -291,8 +288,8 @@ def clustered(rows: Sequence[Checked], hit: Callable[[Checked], bool]) -> Interv
     drawn = counts[np.random.default_rng(SEED).integers(len(counts), size=(DRAWS, len(counts)))].sum(axis=1)
     low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
     value = float(counts[:, 0].sum() / counts[:, 1].sum())
-    least = wilson(value, len(groups))
-    return Interval(value, max(0.0, min(float(low), least.low)), min(1.0, max(float(high), least.high)), len(groups))
+    least = Interval.of_share(value, len(groups))
+    return Interval(value, min(float(low), least.low), max(float(high), least.high), len(groups))
 
 
 def corrected(found: Interval | None, recall: float) -> Interval | None:

@@ -27,19 +27,18 @@ from generators.play import Watch  # noqa: E402
 from pipelines.recipe_stages import build, builtin  # noqa: E402
 from schemas.contracts import Detector, Filter  # noqa: E402
 from schemas.dialogue import Dialogue, listened  # noqa: E402
+from schemas.judgement import Interval  # noqa: E402
 
 MOST = 1000
 """Real dialogues of a source."""
 WATCH = Watch(tuple(d for d in (build(f.import_path(), Filter) for f in builtin(Filter)) if isinstance(d, Detector)))
 
 
-def wilson(hits: int, n: int) -> str:
+def share(hits: int, n: int) -> str:
     if n == 0:
         return "- (n 0)"
-    z, p = 1.96, hits / n
-    middle, half = (p + z * z / (2 * n)), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
-    low, high = ((middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
-    return f"{p:.2f} [{low:.2f}, {high:.2f}] (n {n})"
+    found = Interval.of_share(hits / n, n)
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}] (n {n})"
 
 
 def kinds(dialogue: Dialogue) -> dict[str, str]:
@@ -62,7 +61,7 @@ def table(title: str, cases: Iterable[tuple[str, bool, Dialogue]], shown: Sequen
     print(f"\n| {title} | precision | recall |\n|---|---|---|")
     for kind in KINDS:
         hits = right[kind]
-        print(f"| {kind} | {wilson(hits, hits + wrong[kind])} | {wilson(hits, hits + missed[kind])} |")
+        print(f"| {kind} | {share(hits, hits + wrong[kind])} | {share(hits, hits + missed[kind])} |")
 
 
 def alarms(title: str, dialogues: Sequence[Dialogue], shown: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
-from math import hypot, sqrt
+from math import hypot
 from pathlib import Path
 from typing import NamedTuple
 
@@ -141,7 +141,7 @@ def measured(pairs: Pairs, label: str) -> Measured:
     groups = int((rows[:, :2].sum(axis=1) > 0).sum())
     share = percentiles(whole.found, found, groups)
     if share is not None:
-        least = wilson(share.value, groups)
+        least = Interval.of_share(share.value, groups)
         share = share._replace(low=min(share.low, least.low), high=max(share.high, least.high))
     return Measured(whole, share, percentiles(whole.kappa, kappas, groups))
 
@@ -155,12 +155,6 @@ def verdict(real: Interval | None, simulated: Interval | None) -> str:
     high = gap + hypot(simulated.high - simulated.value, real.value - real.low)
     state = "met" if low >= -BEHIND else "not met" if high < -BEHIND else "not shown"
     return f"{gap:+.2f} [{low:+.2f}, {high:+.2f}] {state}{', caricature' if gap > AHEAD else ''}"
-
-
-def wilson(share: float, n: int) -> Interval:
-    z = 1.96
-    centre, half = share + z * z / 2 / n, z * sqrt(share * (1 - share) / n + z * z / 4 / n / n)
-    return Interval(share, (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n), n)
 
 
 def overall(pairs: Pairs, of: Callable[[np.ndarray], float | None]) -> Interval | None:
@@ -277,11 +271,16 @@ def print_star(file: Path, tagger: SecondTagger) -> None:
             base = {place: [names[which] in guide.intents for _, names in found[place]] for place in ("first", "later")}
             without = sum(np.mean(base["first" if told.first else "later"]) for told, _ in found[kind]) / len(rows)
             right = sum(name in guide.intents for name in rows)
-            first, any_ = (shown(wilson(x / len(rows), len(rows))) for x in (rows.count(guide.intents[0]), right))
+            first, any_ = (
+                shown(Interval.of_share(x / len(rows), len(rows))) for x in (rows.count(guide.intents[0]), right)
+            )
             figures = f"{' '.join(guide.intents)} | {first} | {any_} | {without:.2f}"
             print(f"| {kind} | {total[kind]} | {len(rows)} | {figures} |")
             hits, lucky, n = hits + right, lucky + without * len(rows), n + len(rows)
-        print(f"| all | {sum(total[k] for k in kinds)} | {n} | | | {shown(wilson(hits / n, n))} | {lucky / n:.2f} |")
+        print(
+            f"| all | {sum(total[k] for k in kinds)} | {n} | | | {shown(Interval.of_share(hits / n, n))} |"
+            f" {lucky / n:.2f} |"
+        )
 
 
 def second_tagger(corpora: Path) -> tuple[SecondTagger, list[Example], list[Example]]:

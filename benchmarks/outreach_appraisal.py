@@ -22,8 +22,8 @@ from played import Embedder  # noqa: E402
 
 from inference.catalogue import MINILM  # noqa: E402
 from inference.weights import cache_folder  # noqa: E402
-from pipelines.commitment_figures import wilson  # noqa: E402
 from schemas.contracts import Services  # noqa: E402
+from schemas.judgement import Interval  # noqa: E402
 
 
 async def table(title: str, part: str, services: Services, show: bool) -> None:
@@ -48,8 +48,8 @@ async def table(title: str, part: str, services: Services, show: bool) -> None:
 
 
 def _share(hits: int, n: int) -> str:
-    low, high = wilson(hits / max(1, n), n)
-    return f"{hits / max(1, n):.2f} [{low:.2f}, {high:.2f}] (n {n})"
+    found = Interval.of_share(hits / n, n)
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}] (n {n})"
 
 
 async def main() -> None:

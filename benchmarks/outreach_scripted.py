@@ -29,10 +29,10 @@ from generators.families.outreach import Outreach  # noqa: E402
 from generators.play import play  # noqa: E402
 from generators.speakers.checks import content_words, coverage  # noqa: E402
 from inference.weights import fetch  # noqa: E402
-from pipelines.commitment_figures import wilson  # noqa: E402
 from schemas.contracts import Services, Speaker  # noqa: E402
 from schemas.dialogue import Dialogue, Move, Turn  # noqa: E402
 from schemas.identity import rng  # noqa: E402
+from schemas.judgement import Interval  # noqa: E402
 from schemas.scenario import Fact, Policy, View  # noqa: E402
 
 EMBEDDER = MiniLM(fetch("all-minilm-l6-v2"))
@@ -223,7 +223,7 @@ async def dialogues(
 
 def shown(played: Sequence[Dialogue]) -> tuple[str, float, float, float]:
     hits, n = sum(d.outcome["success"] for d in played), len(played)
-    low, high = wilson(hits / n, n)
+    _, low, high, _ = Interval.of_share(hits / n, n)
     faults = sum(d.outcome["civility_fault"] for d in played) / n
     turns = sum(len(d.turns) for d in played) / n
     words = f"{hits / n:.3f} [{low:.3f}, {high:.3f}] | {turns:.1f} | {faults:.2f}"

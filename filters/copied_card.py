@@ -31,10 +31,10 @@ class CopiedCard(Detector):
 
     def _may_read_out(self, words: Sequence[str], card: str) -> bool:
         """Whether the longest word of some `span` words in a row is on the card. False: no run of them is."""
-        card = card.lower().replace("’", "").replace("'", "")
+        on_card = " ".join(tokens(card))
         at = -1
         while at + self.span < len(words):
             at = max(range(at + 1, at + 1 + self.span), key=lambda n: len(words[n]))
-            if words[at] in card or words[at] == "hate":
+            if words[at] in on_card:
                 return True
         return False

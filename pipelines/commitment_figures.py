@@ -18,7 +18,6 @@ from schemas.dialogue import Dialogue
 from schemas.identity import derive
 from schemas.judgement import Interval
 
-Z = 1.959964
 DRAWS = 2000
 STYLE = ("words", "lower_case_starts", "no_final_stop", "typos")
 FAR = 0.3
@@ -49,18 +48,12 @@ class Trial(NamedTuple):
     hit: bool
 
 
-def wilson(share: float, n: int) -> tuple[float, float]:
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def share(name: str, point: str, words: str, trials: Sequence[Trial]) -> Figure:
     persons = len({t.person for t in trials})
     if not trials:
         return Figure(name, point, words, 0, None)
     value = sum(t.hit for t in trials) / len(trials)
-    return Figure(name, point, words, len(trials), Interval(value, *wilson(value, persons), persons))
+    return Figure(name, point, words, len(trials), Interval.of_share(value, persons))
 
 
 def resampled(

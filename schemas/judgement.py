@@ -1,11 +1,15 @@
 """What was found about a dialogue: verdicts, realism, rewards."""
 
-from typing import Any, Literal, NamedTuple
+from math import sqrt
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field
 
 from schemas.dialogue import Dialogue
 from schemas.scenario import Value
+
+Z = 1.959964
+"""Standard deviations of a normal distribution to either side that hold 95%."""
 
 
 class Verdict(Value):
@@ -85,3 +89,10 @@ class Interval(NamedTuple):
     low: float
     high: float
     n: int
+
+    @classmethod
+    def of_share(cls, share: float, n: int) -> Self:
+        """Wilson's interval of a share of `n` independent trials (n >= 1)."""
+        middle, half = share + Z * Z / (2 * n), Z * sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+        whole = 1 + Z * Z / n
+        return cls(share, max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole), n)

@@ -19,7 +19,7 @@ from generators.domains.recommendation import load as load_domain
 from generators.families.recommendation import Recommendation
 from generators.matching import named
 from pipelines.commitment import Sizes, check_simulator
-from pipelines.commitment_figures import Trial, intraclass, judged, share, wilson
+from pipelines.commitment_figures import Trial, intraclass, judged, share
 from pipelines.commitment_reading import Values
 from schemas.dialogue import Move, Turn
 from schemas.errors import InputError
@@ -184,11 +184,11 @@ def test_intervals_count_persons_and_gates_are_decided_by_their_bounds() -> None
     asked = share("commit", "", "after checks", [Trial(str(n % 5), True) for n in range(1000)])
     assert asked.found is not None and asked.n == 1000 and asked.found.n == 5
     assert asked.found.low == pytest.approx(0.566, abs=0.001)
-    assert wilson(0.5, 100) == pytest.approx((0.404, 0.596), abs=0.001)
-    assert judged("x", Interval(1.0, *wilson(1.0, 200), 200), at_least=0.98).verdict.startswith("met (")
-    assert judged("x", Interval(1.0, *wilson(1.0, 100), 100), at_least=0.98).verdict.startswith("not shown (")
-    assert judged("x", Interval(0.5, *wilson(0.5, 100), 100), at_least=0.98).verdict.startswith("not met (")
-    assert judged("x", Interval(0.0, *wilson(0.0, 100), 100), at_most=0.01).verdict.startswith("not shown (")
+    assert Interval.of_share(0.5, 100) == pytest.approx((0.5, 0.404, 0.596, 100), abs=0.001)
+    assert judged("x", Interval.of_share(1.0, 200), at_least=0.98).verdict.startswith("met (")
+    assert judged("x", Interval.of_share(1.0, 100), at_least=0.98).verdict.startswith("not shown (")
+    assert judged("x", Interval.of_share(0.5, 100), at_least=0.98).verdict.startswith("not met (")
+    assert judged("x", Interval.of_share(0.0, 100), at_most=0.01).verdict.startswith("not shown (")
     assert judged("x", None, at_least=0.5).verdict == "not shown (nothing to judge)"
 
 
