@@ -48,6 +48,8 @@ async def table(title: str, part: str, services: Services, show: bool) -> None:
 
 
 def _share(hits: int, n: int) -> str:
+    if n == 0:
+        return "- (n 0)"
     found = Interval.of_share(hits / n, n)
     return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}] (n {n})"
 
