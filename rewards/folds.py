@@ -30,16 +30,25 @@ def is_correct(dialogue: Dialogue, turn: Turn) -> bool | None:
 
 
 def success(dialogue: Dialogue) -> tuple[float | None, str | None]:
-    """1 if the learner's last answer verifies, else 0; None with the reason where nothing can be said (methods §2)."""
+    """1 if the learner's last answer verifies, else 0 (methods §2); without a verifier what the family's program found;
+    None with the reason where nothing can be said.
+    """
     verifier = dialogue.scenario.verifier
     if verifier is None:
-        return None, "no_verifier"
+        return _recorded(dialogue)
     answers = [t.answer for _, t in learner_turns(dialogue) if t.answer is not None]
     if answers and verifier.check(answers[-1]):
         return 1.0, None
     if dialogue.ending.reason == "fault":
         return None, "fault"
     return 0.0, None if answers else "no_answer"
+
+
+def _recorded(dialogue: Dialogue) -> tuple[float | None, str | None]:
+    recorded = dialogue.outcome.get("success")
+    if not isinstance(recorded, bool):
+        return None, "no_verifier"
+    return (None, "fault") if dialogue.ending.reason == "fault" and not recorded else (float(recorded), None)
 
 
 def wanted_facts(dialogue: Dialogue) -> list[Fact]:

@@ -7,9 +7,10 @@ from schemas.judgement import RewardValue
 
 
 class Success(Reward):
-    """1 if the learner's last answer verifies, 0 if it does not or none was given; None without a verifier.
+    """1 if the learner's last answer verifies, 0 if it does not or none was given. Without a verifier `recorded`, what
+    the family's program found at the end; None without either.
 
-    Recomputed from the turns, so it also holds for dialogues from elsewhere; `recorded` is what the family wrote down.
+    Recomputed from the turns where it can be, so it also holds for dialogues from elsewhere.
     """
 
     async def annotate(self, dialogue: Dialogue, services: Services) -> list[RewardValue]:

@@ -129,6 +129,23 @@ async def test_success_is_the_verdict_on_the_last_answer(
     assert (got.name, got.value, got.reason, got.parts) == ("success", value, reason, parts)
 
 
+@pytest.mark.parametrize(
+    ("recorded", "ending", "value", "reason"),
+    [
+        (True, "goal_reached", 1.0, None),
+        (False, "closed_by_partner", 0.0, None),
+        (False, "fault", None, "fault"),
+        ("yes", "goal_reached", None, "no_verifier"),
+    ],
+)
+async def test_without_a_verifier_success_is_what_the_family_found(
+    recorded: Any, ending: Any, value: float | None, reason: str | None
+) -> None:
+    found = {"outcome": {"success": recorded}, "ending": Ending(reason=ending, by="user")}
+    got = await only(Success(), TALK.model_copy(update=found))
+    assert (got.value, got.reason, got.parts["recorded"]) == (value, reason, recorded)
+
+
 async def test_success_is_lost_by_changing_a_right_answer() -> None:
     wavering = lesson(POSED, student("12", answer="12"), teacher("Sure?"), student("No, 13.", answer="13"))
     assert (await only(Success(), wavering)).value == 0.0
