@@ -74,7 +74,7 @@ class Bench:
         """`name`: of the dialogue or probe, under which its answers are journalled."""
         given = self.models.services(DialogueCalls(self.journal, name, self.models.usage), 0)
         recorded = Recorded(given.chat[partner], again)
-        return Services(chat={**given.chat, partner: recorded}, embed=given.embed), recorded
+        return replace(given, chat={**given.chat, partner: recorded}), recorded
 
 
 @dataclass(frozen=True, slots=True)

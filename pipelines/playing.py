@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from pipelines.scenarios import group
 from pipelines.services import DialogueCalls, JournalledChat, Models, Usage
 from pipelines.terminal import LEFT, Terminal
 from pipelines.worker import judge, reward
-from schemas.contracts import JUDGE, Detector, Family, Services, Speaker
+from schemas.contracts import JUDGE, Detector, Family, Speaker
 from schemas.dialogue import Dialogue, Ending
 from schemas.errors import InputError, StorageError, did_you_mean
 from schemas.identity import stable_hash
@@ -179,7 +179,7 @@ async def _played(sitting: Sitting, terminal: Terminal, journal: Journal, server
         calls = DialogueCalls(journal, scenario.dialogue_id, {**models.usage, seat: Usage()})
         others = models.services(calls, 0)
         chat = {**others.chat, seat: JournalledChat(seat, terminal, {}, calls)}
-        services = Services(chat=chat, embed=others.embed)
+        services = replace(others, chat=chat)
         watch = Watch(tuple(f for f in recipe.filters if isinstance(f, Detector)), recipe.remakes)
         dialogue = await play(entry.family, sitting.speakers, scenario, services, watch=watch)
         dialogue = _left(dialogue, entry.family, seat)

@@ -10,15 +10,19 @@ import orjson
 
 from inference.client import Connections, HttpChatModel, HttpEmbedder, Prepared
 from inference.pool import Pool
+from pipelines.confined import passes
 from pipelines.journal import Answer, Journal, Place
 from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
-from schemas.contracts import JUDGE, Services
+from schemas.contracts import JUDGE, Services, by_code
 from schemas.errors import ContentError, ContextOverflow, InvalidOutput, Unanswered
 from schemas.identity import stable_hash
+from schemas.scenario import Checked, Verifier
 
 if TYPE_CHECKING:
     import numpy as np
 
+PROGRAMS = 2
+"""That a worker has run at a time, of those that models wrote."""
 _NO_DIALOGUE = ""
 _FAULTS: Mapping[str, type[ContextOverflow] | type[Unanswered]] = {
     "ContextOverflow": ContextOverflow,
@@ -203,6 +207,26 @@ class JournalledEmbedder:
         return await self.known.vectors(texts) if texts else await self.embed(texts)
 
 
+@dataclass(frozen=True, slots=True)
+class JournalledVerify:
+    """Programs are run once: what one did in its time another machine, or another hour, need not see again."""
+
+    calls: DialogueCalls
+    running: asyncio.Semaphore
+
+    async def __call__(self, verifier: Verifier, answer: str, turn: int) -> Checked:
+        if verifier.kind != "python":
+            return await by_code(verifier, answer, turn)
+        place, hashed = Place("", turn, "verify", 0), stable_hash(answer, verifier.tests)
+        known = self.calls.recall(place, hashed)
+        if known is not None:
+            return Checked(*orjson.loads(known))
+        async with self.running:
+            checked = await asyncio.to_thread(passes, answer, verifier.tests)
+        await self.calls.keep(place, hashed, orjson.dumps(tuple(checked)))
+        return checked
+
+
 class Models:
     """The models of a worker's roles, over the connections of its loop."""
 
@@ -216,6 +240,7 @@ class Models:
         self._roles = roles
         self._embedder = connections.embedder(embedder)
         self._phrases: Phrases | None = None
+        self._running = asyncio.Semaphore(PROGRAMS)
 
     def pools(self, casts: Iterable[Collection[str]]) -> dict[Pool, int]:
         """That dialogues with these roles are played on, each with the most roles of one dialogue that it serves."""
@@ -231,7 +256,8 @@ class Models:
             for role, model in self._chat.items()
         }
         self._phrases = self._phrases or Phrases(self._embedder, calls.journal)
-        return Services(chat=chat, embed=JournalledEmbedder(self._embedder, calls, self._phrases))
+        embed = JournalledEmbedder(self._embedder, calls, self._phrases)
+        return Services(chat=chat, embed=embed, verify=JournalledVerify(calls, self._running))
 
     def held(self, calls: DialogueCalls) -> dict[Pool, int]:
         """Tokens of a dialogue's last contexts, by the pool that has them cached."""

@@ -24,9 +24,10 @@ def is_question(turn: Turn) -> bool:
 
 def is_correct(dialogue: Dialogue, turn: Turn) -> bool | None:
     """Whether the turn's answer verifies; without a verifier what was recorded, None without either."""
-    if dialogue.scenario.verifier is None:
+    verifier = dialogue.scenario.verifier
+    if verifier is None or verifier.kind == "python":  # whose answers were run when they were given
         return turn.answer_correct
-    return dialogue.scenario.verifier.check(turn.answer)
+    return verifier.check(turn.answer)
 
 
 def success(dialogue: Dialogue) -> tuple[float | None, str | None]:
@@ -36,8 +37,8 @@ def success(dialogue: Dialogue) -> tuple[float | None, str | None]:
     verifier = dialogue.scenario.verifier
     if verifier is None:
         return _recorded(dialogue)
-    answers = [t.answer for _, t in learner_turns(dialogue) if t.answer is not None]
-    if answers and verifier.check(answers[-1]):
+    answers = [t for _, t in learner_turns(dialogue) if t.answer is not None]
+    if answers and is_correct(dialogue, answers[-1]):
         return 1.0, None
     if dialogue.ending.reason == "fault":
         return None, "fault"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from schemas.chat import ChatReply, ChatRequest
 from schemas.dialogue import Dialogue, Ending, Move, Said, Turn, listened
 from schemas.judgement import KEEP, Fault, Judged, RewardValue, Selection, Verdict
-from schemas.scenario import Scenario, View
+from schemas.scenario import Checked, Scenario, Verifier, View
 from schemas.stage import Stage
 
 if TYPE_CHECKING:  # a worker needs neither
@@ -39,6 +39,17 @@ class Embedder(Protocol):
         ...
 
 
+class Verify(Protocol):
+    async def __call__(self, verifier: Verifier, answer: str, turn: int) -> Checked:
+        """Whether the answer given in turn number `turn` of a dialogue is right."""
+        ...
+
+
+async def by_code(verifier: Verifier, answer: str, turn: int) -> Checked:
+    """Verifies without running anything: every kind but `python`."""
+    return Checked(True) if verifier.check(answer) else Checked(False, "wrong")
+
+
 JUDGE = "judge"
 """The role of a model that reads messages for the program and speaks to nobody; it is shown what both sides hold."""
 
@@ -48,6 +59,7 @@ class Services:
     chat: Mapping[str, ChatModel]
     """By role. A family's roles, plus the generic ones a recipe declares."""
     embed: Embedder
+    verify: Verify = by_code
 
 
 class Family(Stage):

@@ -2,7 +2,7 @@
 
 import re
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,19 +31,30 @@ class Fact(Value):
     """When it may come out."""
 
 
+class Checked(NamedTuple):
+    correct: bool
+    reason: str = "ok"
+    """Why it is not correct."""
+
+
 class Verifier(Value):
     """Decides whether an answer is right, by code alone."""
 
-    kind: Literal["number", "choice", "set", "date", "text"]
+    kind: Literal["number", "choice", "set", "date", "text", "python"]
     answer: str
-    """For `set`: the elements joined by commas; order does not count."""
+    """For `set`: the elements joined by commas; order does not count. For `python`: a program that passes."""
     tolerance: float = 0.0
     """Absolute, for `number`."""
+    tests: str = ""
+    """For `python`: statements that raise where a program is wrong; they run after it, in its namespace."""
 
     def check(self, answer: str | None) -> bool:
+        """Whether the answer is right; never for `python`, whose answers `Services.verify` runs."""
         if answer is None:
             return False
         match self.kind:
+            case "python":
+                raise ValueError("a program is run, by Services.verify")
             case "number":
                 given, wanted = parse_number(answer), parse_number(self.answer)
                 return given is not None and wanted is not None and abs(given - wanted) <= Fraction(self.tolerance)

@@ -29,6 +29,7 @@ HEAVY = {  # dependency: the only place that imports it
     "scipy": "discriminators/",
     "spellchecker": "discriminators/",
     "sentence_transformers": "inference/embedding_child.py",
+    "sandlock": "pipelines/confined.py",
     "sklearn": "discriminators/",
     "textual": "outputs/view.py",
     "torch": "inference/embedding_child.py",

@@ -156,7 +156,9 @@ class Tutoring(Family):
             seen = turn.intent_requested == "ask" or not _needed(Lesson.of(scenario, turns))
             turn = turn.model_copy(update={"labels": turn.labels | {"clairvoyant": not seen}})
         if turn.answer is not None and scenario.verifier is not None:
-            return turn.model_copy(update={"answer_correct": scenario.verifier.check(turn.answer)})
+            checked = await services.verify(scenario.verifier, turn.answer, len(turns))
+            labels = turn.labels | {"verdict": checked.reason}
+            return turn.model_copy(update={"answer_correct": checked.correct, "labels": labels})
         if turn.role == "student" and "ask" in turn.acts:
             missing = Lesson.of(scenario, turns).missing
             known = [fact for fact in scenario.views["teacher"].facts if fact not in missing]
@@ -191,7 +193,9 @@ def _student(lesson: Lesson) -> Move:
     scenario = lesson.scenario
     how = str(scenario.plan["answer_format"])
     if scenario.policy == "external":
-        said = f'Once you know the answer, write "Answer:" and {how}.'
+        program = scenario.plan["answer_kind"] == "python"
+        written = "write it between ``` and ```" if program else f'write "Answer:" and {how}'
+        said = f"Once you know the answer, {written}."
         return Move(role="student", intent=FREE, instruction=said)
     room = scenario.max_turns - len(lesson.turns) >= 3  # a question, its reply and an answer
     if scenario.policy == "privileged":
@@ -216,7 +220,9 @@ def _privileged(lesson: Lesson, room: bool) -> Move:
     if needed and room and lesson.session.initiative != "unwelcome":
         return _asking(lesson, needed[0])
     right = lesson.view.private["answer"]
-    return _answering(f"say in one short sentence why it is {right}, answer with {right}", "choice", [right])
+    kind = lesson.scenario.plan["answer_kind"]
+    why, this = ("how it works", "the program") if kind == "python" else (f"why it is {right}", right)
+    return _answering(f"say in one short sentence {why}, answer with {this}", kind, [right])
 
 
 def _needed(lesson: Lesson) -> list[Fact]:

@@ -61,7 +61,7 @@ class PromptedSpeaker(Speaker):
             request = ChatRequest(
                 key=key,
                 messages=messages,
-                sampling=_warmer(self.sampling, move.remake + tried),
+                sampling=_warmer(self.sampled(move), move.remake + tried),
                 seed=derive(seed, view.role, key.turn, key.step, attempt),
                 stop=() if self.answer_schema(view, move) else ("\n",),
                 json_schema=self.answer_schema(view, move),
@@ -113,6 +113,10 @@ class PromptedSpeaker(Speaker):
     def answer_schema(self, view: View, move: Move) -> dict[str, Any] | None:
         """The JSON schema of this move's answer; None: the answer is the message itself."""
         return None
+
+    def sampled(self, move: Move) -> Sampling:
+        """How this move's answer is sampled."""
+        return self.sampling
 
     def text(self, reply: ChatReply, move: Move) -> str:
         """The message in a reply."""

@@ -45,7 +45,9 @@ class Student(PromptedSpeaker):
         ),
     )
     sampling: Sampling = Sampling(temperature=0.4, min_p=0.1, max_tokens=70)
-    """The longest answer is a sentence of 110 characters and its answer, as JSON."""
+    """The longest answer is a sentence of 110 characters and its answer, as JSON; a program takes `program_tokens`."""
+    program_tokens: int = Field(default=500, ge=1)
+    """Most tokens of an answer that is a program."""
 
     def shown(self, spoken: Sequence[Turn], move: Move) -> Sequence[Turn]:
         """Where the history is short, a question is phrased from the note alone: with the whole problem before it a
@@ -62,11 +64,18 @@ class Student(PromptedSpeaker):
             return None
         return _schema(move.labels["answer_kind"], tuple(move.labels["choices"] or ()))
 
+    def sampled(self, move: Move) -> Sampling:
+        if move.labels.get("answer_kind") != "python":
+            return self.sampling
+        return self.sampling.model_copy(update={"max_tokens": self.program_tokens})
+
     def text(self, reply: ChatReply, move: Move) -> str:
         if move.intent != "answer":
             return super().text(reply, move)
         said, answer = str(reply.data["say"]).strip(), str(reply.data["answer"]).strip()
         said = said if said.endswith((".", "!", "?")) else f"{said}."
+        if move.labels["answer_kind"] == "python":
+            return f"{said}\n```python\n{answer}\n```"
         return said if mentions(said, answer) else f"{said} So my answer is {answer}."
 
     def known(self, reply: ChatReply, move: Move) -> dict[str, Any]:
@@ -98,9 +107,11 @@ def _schema(kind: str, choices: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _answer(kind: str, choices: tuple[str, ...]) -> Any:
+    if choices:
+        return Literal[choices]
     match kind:
-        case "choice" if choices:
-            return Literal[choices]
+        case "python":
+            return Annotated[str, Field(min_length=1, max_length=1500)]
         case "number":
             return Annotated[str, Field(pattern=r"^-?[0-9]{1,7}(\.[0-9]{1,3})?$")]
         case "date":

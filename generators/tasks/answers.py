@@ -9,13 +9,16 @@ from generators.tasks.problem import AnswerKind
 
 _MARK = re.compile(r"\banswer\W{0,4}(?:(?:is|would be|must be)\b|[:=])[\s*_:=]*", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])-?\$?\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?")
+_FENCED = re.compile(r"```(?:python\b|py\b)?(.*?)```", re.DOTALL | re.IGNORECASE)
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 def read_answer(text: str, kind: AnswerKind, choices: Sequence[str] = ()) -> str | None:
     """What follows the last "answer: " or "the answer is"; unmarked, the only number, date or choice of a message that
-    asks nothing.
+    asks nothing. A program is the last fenced block.
     """
+    if kind == "python":
+        return next((found.strip() for found in reversed(_FENCED.findall(text))), None)
     marked = [text[m.end() :] for m in _MARK.finditer(text)]
     if marked:
         return _first(marked[-1], kind, choices)

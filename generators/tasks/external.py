@@ -1,9 +1,11 @@
 """Problems from a file: JSONL or Parquet, a row a problem, read as a stream.
 
 Columns: `question` and `answer`; where there are any also `problem_id`, `solution`, `answerable`, `choices` and `meta`
-(a JSON string or object). A row whose answer no code can check is refused with a reason, never guessed at.
+(a JSON string or object). With `tests`, Python statements that raise where a program is wrong, the answer is a program
+that passes them. A row whose answer no code can check is refused with a reason, never guessed at.
 """
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +24,7 @@ from schemas.errors import DataError, did_you_mean
 from schemas.identity import stable_hash
 from schemas.scenario import Verifier, parse_number
 
-COLUMNS = ("problem_id", "question", "answer", "solution", "answerable", "choices", "meta")
+COLUMNS = ("problem_id", "question", "answer", "solution", "answerable", "choices", "tests", "meta")
 SOURCE_KEYS = ("task_id", "original_problem_id")
 """Where `meta` may name the problem a row was made from, so that all its variants lie in one split."""
 BATCH = 1_000
@@ -33,7 +35,7 @@ NO_ANSWER = frozenset({"", "none", "null", "unknown", "na", "n/a", "nan", "not a
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """`row` counts from 1. Reasons: no_question, no_answer, not_answerable, no_verifiable_answer."""
+    """`row` counts from 1. Reasons: no_question, no_answer, not_answerable, no_verifiable_answer, not_python."""
 
     row: int
     reason: str
@@ -124,7 +126,12 @@ def _problem(number: int, row: Mapping[str, Any]) -> Problem | Refused:
         return Refused(number, "no_question")
     if answer.lower().strip(" .") in NO_ANSWER:
         return Refused(number, "no_answer")
-    verifier = _verifier(answer, choices)
+    if tests := _text(row.get("tests")):
+        if not (_is_python(answer) and _is_python(tests)):
+            return Refused(number, "not_python")
+        verifier = Verifier(kind="python", answer=answer, tests=tests)
+    else:
+        verifier = _verifier(answer, choices)
     if verifier is None:
         return Refused(number, "no_verifiable_answer")
     source = next((str(meta[k]) for k in SOURCE_KEYS if meta.get(k)), _text(row.get("problem_id")))
@@ -177,6 +184,14 @@ def _verifier(answer: str, choices: tuple[str, ...]) -> Verifier | None:
     if number is not None:
         return Verifier(kind="number", answer=str(number) if number.denominator == 1 else final)
     return None if any(c.isdigit() for c in final) else Verifier(kind="text", answer=final)
+
+
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):  # ValueError: a null byte
+        return False
+    return True
 
 
 def _is_date(text: str) -> bool:

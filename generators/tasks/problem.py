@@ -13,7 +13,7 @@ from typing import Any, Literal
 from schemas.scenario import Fact, Value, Verifier
 
 Kind = Literal["word_arithmetic", "units_rates", "logic", "sets_dates", "algebra", "external"]
-AnswerKind = Literal["number", "choice", "set", "date", "text"]
+AnswerKind = Literal["number", "choice", "set", "date", "text", "python"]
 
 MAX_DRAWS = 500
 """A template that cannot be drawn cleanly in so many tries is wrong."""
@@ -138,6 +138,7 @@ def answer_format(kind: AnswerKind, choices: tuple[str, ...] = ()) -> str:
         "set": "names separated by commas",
         "date": "a date (year-month-day)",
         "text": "a few words",
+        "python": "a Python program",
     }
     return formats[kind]
 

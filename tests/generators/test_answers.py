@@ -34,3 +34,8 @@ def test_choices_dates_and_sets_are_read_likewise():
     assert read_answer("The answer is 2024-03-01.", "date") == "2024-03-01"
     assert read_answer("Answer: Anna, Ben.", "set") == "Anna, Ben"
     assert read_answer("Anna and Ben", "set") is None
+
+
+def test_a_program_is_the_last_fenced_block():
+    both = "First ```python\nx = 1\n``` no, rather:\n```\nx = 2\n```"
+    assert read_answer(both, "python") == "x = 2" and read_answer("I use `x = 1`.", "python") is None

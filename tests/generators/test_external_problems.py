@@ -104,6 +104,29 @@ def test_a_limit_reads_no_further_than_it_needs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("row", "refused"),
+    [
+        ({"answer": "def f():\n    return 1", "tests": "assert f() == 1"}, None),
+        ({"answer": "def f() return 1", "tests": "assert f() == 1"}, "not_python"),
+        ({"answer": "x = 1", "tests": "assert f( == 1"}, "not_python"),
+        ({"answer": "x = '\0'", "tests": "assert x"}, "not_python"),
+        ({"answer": "", "tests": "assert x"}, "no_answer"),
+    ],
+)
+def test_a_row_with_tests_is_answered_by_a_program(tmp_path: Path, row: dict[str, str], refused: str | None) -> None:
+    path = tmp_path / "programs.jsonl"
+    path.write_bytes(orjson.dumps({"question": "Write f.", **row}))
+    (found,) = stream(path)
+    if refused is not None:
+        assert found == Refused(1, refused)
+        return
+    assert isinstance(found, Problem) and found.answer_format == "a Python program"
+    assert (found.verifier.kind, found.verifier.tests) == ("python", row["tests"])
+    with pytest.raises(ValueError, match="run"):
+        found.verifier.check(row["answer"])
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "no problem with an answer that can be checked .it is empty"),

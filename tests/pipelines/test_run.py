@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from confining import confines
 from datasets import load_dataset
 from journals import CHAT, journalled
 from run_driver import Nobody
@@ -158,6 +159,42 @@ def test_a_judge_is_journalled_like_any_model_and_what_it_reads_is_no_leak(tmp_p
     assert published(out) == before
     for name in ("requests", "embedded"):  # a domain's phrases are journalled, too
         assert [log[name] for log in again] == [log[name] for log in asked]
+
+
+@pytest.mark.skipif(not confines(), reason="this machine cannot confine a program")
+def test_programs_are_run_against_their_tests_once(tmp_path: Path, server: ScriptedProcess) -> None:
+    square = {
+        "question": "Write a function square(n) that gives n times n.",
+        "answer": "def square(n):\n    return n * n",
+        "tests": "assert square(2) == 4\nassert square(-3) == 9",
+    }
+    (tmp_path / "problems.jsonl").write_bytes(orjson.dumps(square))
+    tutoring = {
+        "use": "generators.families.tutoring.Tutoring",
+        "problems": str(tmp_path / "problems.jsonl"),
+        "policies": ["reactive", "privileged"],
+    }
+    path = recipe(tmp_path, server.base_url, families=[tutoring], filters=[], target=4, max_rounds=1)
+    out = tmp_path / "run"
+    run(path, out)
+    records = list(read_records(RunDir(out).shard_paths()))
+    answers = [(r.dialogue.scenario.policy, t) for r in records for t in r.dialogue.turns if t.answer is not None]
+    assert {policy for policy, _ in answers} == {"reactive", "privileged"}
+    for policy, turn in answers:
+        right = policy == "privileged"  # whose schema allows nothing else; the others' answers are random letters
+        assert turn.answer_correct is right and (turn.labels["verdict"] == "ok") is right
+        assert turn.text is not None and turn.text.endswith(f"```python\n{turn.answer}\n```")
+    for record in records:
+        (success,) = (r.value for r in record.rewards if r.name == "success")
+        assert success == (record.dialogue.scenario.policy == "privileged")
+    verified = list(journalled(out, where="step = 'verify'"))
+    assert len(verified) >= len(answers)
+    for shard in (out / "shards").iterdir():
+        shard.unlink()
+    before = published(out)
+    (out / "manifest.json").unlink()
+    run(path, out)
+    assert published(out) == before and list(journalled(out, where="step = 'verify'")) == verified
 
 
 @pytest.mark.parametrize("changes", [{"shard_size": 4}, {"workers": 2, "shard_size": 6}, {"concurrency": 1}])
