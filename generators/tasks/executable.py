@@ -48,6 +48,10 @@ _OPERATIONS: Mapping[str, Callable[[Fraction, Fraction], Fraction]] = {
     "/": operator.truediv,
 }
 _SIGNS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_COMMON = frozenset(
+    [*map(Fraction, (0, 1, 2, 7, 12, 24, 52, 60, 100, 365, 1000)), Fraction(1, 100), Fraction(1, 2), Fraction(1, 4)]
+)
+"""Constants that everybody knows: days, months, hours, weeks, halves."""
 TRIES = 100
 """Draws of other numbers for one problem."""
 
@@ -106,6 +110,8 @@ class Executable:
     """In order; the last makes the answer."""
     sure: tuple[int, ...]
     """Positions in `quantities` of those that steps use and whose value nothing else in the problem has."""
+    idle: tuple[int, ...]
+    """Of those whose value no step uses or makes; none where some computing is not written as a step."""
 
     def answer(self, changed: Mapping[int, Fraction] | None = None) -> Fraction:
         """The answer with some quantities of another value, by position. Raises ZeroDivisionError."""
@@ -124,7 +130,7 @@ class Executable:
         """
         was = self._run({})
         for _ in range(TRIES):
-            changed = {n: _other(self.quantities[n].value, rng) for n in self.sure}
+            changed = {n: other_value(self.quantities[n].value, rng) for n in self.sure}
             try:
                 found = self._run(changed)
             except ZeroDivisionError:
@@ -161,8 +167,7 @@ class Executable:
     def _written(self, changed: Mapping[int, Fraction]) -> str:
         text = self.question
         for n in sorted(changed, reverse=True):
-            start, end = self.quantities[n][:2]
-            text = text[:start] + _like(text[start:end], changed[n]) + text[end:]
+            text = rewritten(text, self.quantities[n], changed[n])
         return text
 
 
@@ -171,7 +176,7 @@ def executable(question: str, solution: str, answer: Fraction) -> Executable:
     step makes the answer), `equal_results` (of two steps, one of which is used), `no_quantity` (no step uses a number
     of the question for sure).
     """
-    quantities = tuple(_quantities(question))
+    quantities = tuple(find_quantities(question))
     fractions = frozenset(q.value for q in quantities if q.value.denominator != 1)
     steps = [_step(expression, result, fractions) for expression, result in _STEP.findall(solution)]
     if not steps:
@@ -186,10 +191,10 @@ def executable(question: str, solution: str, answer: Fraction) -> Executable:
     known = {quantities[n].value: Given(n, False) for n in sure}
     known |= {quantities[n].value / 100: Given(n, True) for n in sure if quantities[n].percent}
     bound = (s._replace(expression=_bound(s.expression, steps[:n], known)) for n, s in enumerate(steps))
-    return Executable(question, quantities, tuple(bound), sure)
+    return Executable(question, quantities, tuple(bound), sure, tuple(_idle(quantities, steps, solution)))
 
 
-def _quantities(question: str) -> Iterator[Quantity]:
+def find_quantities(question: str) -> Iterator[Quantity]:
     for found in _NUMBER.finditer(question):
         start, end = found.span()
         word = (found["word"] or "").lower()
@@ -212,6 +217,17 @@ def _sure(quantities: Sequence[Quantity], steps: Sequence[Step]) -> Iterator[int
         values = {quantity.value, quantity.value / 100} if quantity.percent else {quantity.value}
         alone = written[quantity.value] == 1 and not values & made
         if alone and values & used and quantity.value > 0 and not quantity.doubtful:
+            yield n
+
+
+def _idle(quantities: Sequence[Quantity], steps: Sequence[Step], solution: str) -> Iterator[int]:
+    seen = {value for step in steps for value in (*_leaves(step.expression), step.result)}
+    stated = {v for q in quantities for v in (q.value, q.value / 100)} | {step.result for step in steps}
+    plain = _STEP.sub("", solution)
+    if seen - stated - _COMMON or plain.count("=") > len(_STEP.findall(solution)):
+        return
+    for n, quantity in enumerate(quantities):
+        if not {quantity.value, quantity.value / 100} & seen and not quantity.doubtful:
             yield n
 
 
@@ -289,7 +305,12 @@ def _alike(was: Fraction, now: Fraction) -> bool:
     return (was > 0) == (now > 0) and (was.denominator == 1) <= (now.denominator == 1)
 
 
-def _other(value: Fraction, rng: Random) -> Fraction:
+def rewritten(text: str, quantity: Quantity, value: Fraction) -> str:
+    """The text with another value, written as the one it had."""
+    return text[: quantity.start] + _like(text[quantity.start : quantity.end], value) + text[quantity.end :]
+
+
+def other_value(value: Fraction, rng: Random) -> Fraction:
     """Another value between half and twice it, of as many decimals; of a fraction below 1 another one."""
     if 0 < value < 1:
         return Fraction(1, rng.choice([n for n in range(2, 7) if Fraction(1, n) != value]))
@@ -299,7 +320,9 @@ def _other(value: Fraction, rng: Random) -> Fraction:
 
 
 def _like(before: str, value: Fraction) -> str:
-    """Digits; a fraction where a fraction or a word for one stood, else with decimals as they are needed."""
+    """A word for a word, a fraction for a fraction; else digits, with as many decimals as it takes."""
+    if before.isalpha() and value > 1 and (word := next((w for w, v in _WORDS.items() if v == value), None)):
+        return word.capitalize() if before[0].isupper() else word
     if "/" in before or (value < 1 and not before[:1].isdigit()):
         return f"{value.numerator}/{value.denominator}"
     if value.denominator == 1:
