@@ -118,7 +118,7 @@ def added(text: str, source: str, heard: str | None) -> set[str]:
 
 def trimmed(text: str, source: str) -> str:
     """The rewritten message without what a small model hangs on its end ("... and never leave me alone so bad"): words
-    behind the last of the source's, where its last content word is said.
+    behind the last of the source's, where its last content word is said. Nothing is cut behind a word that leads on.
     """
     words, meant = set(plain(source)) | content_words(source), [w for w in plain(source) if content_words(w)]
     said = list(re.finditer(r"[\w'’]+", text))
@@ -126,7 +126,8 @@ def trimmed(text: str, source: str) -> str:
     if not meant or not ours or not content_words(meant[-1]) <= content_words(text):
         return text
     hung_on = text[said[ours[-1]].end() :]
-    if all(word in _LAUGHS for word in plain(hung_on)):
+    last = plain(said[ours[-1]][0])
+    if all(word in _LAUGHS for word in plain(hung_on)) or (set(last) & _LEADS_ON and last != plain(source)[-1:]):
         return text
     return text[: said[ours[-1]].end()] + (text.rstrip()[-1:] if text.rstrip()[-1:] in ".!" else "")
 
@@ -146,6 +147,13 @@ def scrambled(text: str, source: str) -> bool:
     return longest[-1] < shorter - (shorter >= 5)
 
 
+_LEADS_ON = frozenset(
+    re.findall(
+        r"[\w']+",
+        "i a an the to of and or is are am was were be been my your our their his her its what which with for than"
+        " will would can could should that's it's i'm im ive i've",
+    )
+)
 _LAUGHS = frozenset(["haha", "hahaha", "ha", "hehe", "lol", "lmao", "tho", "thanks", "thank", "you", "thx", "u"])
 _CHATTY = content_words(
     "yeah yes yep ok okay well oh hey hi hello hmm hm haha lol ugh nah actually kinda like maybe please thanks guess"

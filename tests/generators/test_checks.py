@@ -143,6 +143,8 @@ def test_a_message_does_not_begin_like_their_last_one_or_with_what_was_just_hear
         ("we had no power all week lol", "we had no power all week", None),
         ("The twins are finally napping.", "pretty good, the twins are finally napping", None),
         ("I threw the dice out the window 😂", "i threw the dice out the window", None),
+        ("Deep and hard work is what I want", "i want something deep and hard work", None),
+        ("Puppy day at work was great!", "it was puppy day at work", None),
     ],
 )
 def test_what_hangs_on_the_end_of_a_rewritten_message_is_cut(text: str, source: str, left: str | None):
