@@ -26,7 +26,7 @@ START_S = 60
 MEMORY = "512M"
 SAID = 4096
 """Bytes of what it writes that are read; whoever writes more is stopped."""
-_NEEDED = "programs of models are run on Linux 5.13 or newer alone, with Landlock and seccomp, and this is not"
+_NEEDED = "programs of models are run on Linux 6.12 or newer alone, with Landlock and seccomp, and this is not"
 _READABLE = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/null", "/dev/urandom", sys.base_prefix)
 _HARNESS = """
 import json, resource, sys
