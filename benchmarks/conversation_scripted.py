@@ -52,7 +52,7 @@ class Says(Speaker):
 
 
 def in_words(move: Move) -> str:
-    if words := move.verbatim or move.fallback or REPLIES.get(move.instruction):
+    if words := move.plain or REPLIES.get(move.instruction):
         return words
     if move.intent == "close":
         return BYE

@@ -13,12 +13,13 @@ import argparse
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
 from math import hypot
+from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -117,6 +118,10 @@ def bigrams(said: Sequence[Spoken], name: Callable[[Spoken], str]) -> Counts:
     names = [name(s) for s in said]
     acts = [act_of(s.message.others) for s in said]
     return Counter(zip([START, *names], acts, names, strict=False))
+
+
+_ACT: Callable[[Any], Hashable] = itemgetter(1)
+"""Of a bigram."""
 
 
 def shown(value: float | Interval | None) -> str:
@@ -222,7 +227,7 @@ def print_bigrams(
     real, used = real_side(load_reference(spec, cache_folder()), [len(d.turns) for d in dialogues])
     few = "" if len(real) >= ENOUGH else f" (fewer than {ENOUGH})"
     print(f"\nbigrams of found intents, {len(real)} real dialogues{few} of {spec} ({', '.join(used)}), windows:\n")
-    print("| found by | groups a sample | apart | floor | wanted | |\n|---|---:|---|---:|---:|---|")
+    print("| found by | bigrams | groups a sample | apart | floor | wanted | |\n|---|---|---:|---|---:|---:|---|")
     real_said = spoken(real, tagger)
     for title, name in (("second tagger", lambda s: s.second), ("tagger of the generation", lambda s: s.first)):
         sides: list[list[Counts]] = []
@@ -231,13 +236,14 @@ def print_bigrams(
             for d, m in zip(some, messages, strict=True):
                 groups[d.scenario.group_id] += bigrams(m, name)
             sides.append([counts for counts in groups.values() if counts])
-        found = distance(sides[0], sides[1], np.random.default_rng(SEED))
-        if found is None:
-            print(f"| {title} | too few | - | - | - | not shown |")
-        else:
-            figures = f"{found.groups} | {shown(found.apart)} | {found.floor:.2f} | {found.floor + APART:.2f}"
-            enough = min(len(real), ENOUGH) == ENOUGH and found.groups >= LEAST
-            print(f"| {title} | {figures} | {found.within(APART) if enough else 'too few'} |")
+        for how, given in (("as they come", None), ("given the other side's act", _ACT)):
+            found = distance(sides[0], sides[1], np.random.default_rng(SEED), given=given)
+            if found is None:
+                print(f"| {title} | {how} | too few | - | - | - | not shown |")
+            else:
+                figures = f"{found.groups} | {shown(found.apart)} | {found.floor:.2f} | {found.floor + APART:.2f}"
+                enough = min(len(real), ENOUGH) == ENOUGH and found.groups >= LEAST
+                print(f"| {title} | {how} | {figures} | {found.within(APART) if enough else 'too few'} |")
 
 
 def star_samples(file: Path) -> tuple[dict[str, list[Told]], dict[str, int]]:

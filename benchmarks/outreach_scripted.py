@@ -48,8 +48,8 @@ REPLIES = {"react, then say goodbye": "Alright, take care, bye!", "short, friend
 
 def in_words(move: Move) -> str:
     """A move's content as it stands."""
-    if move.verbatim or move.fallback:
-        return move.verbatim or move.fallback or ""
+    if move.plain:
+        return move.plain
     said = REPLIES.get(move.instruction, move.instruction)
     return re.sub(r"^(?:say|react, then ask|ask): ", "", said.replace("say hi and ask: ", "Hi! ")).replace(
         "; ask: ", ". "

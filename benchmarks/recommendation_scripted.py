@@ -57,7 +57,7 @@ class Says(Speaker):
     """Says what its move says."""
 
     async def speak(self, view: View, turns: Sequence[Turn], move: Move, seed: int, services: Services) -> Turn:
-        text = move.verbatim or move.fallback or re.sub(r"^(react, then )?(ask|say|recommend): ", "", move.instruction)
+        text = move.plain or re.sub(r"^(react, then )?(ask|say|recommend): ", "", move.instruction)
         asked = set(turns[-1].facts_asked) if turns and turns[-1].role != view.role else set[str]()
         return Turn(
             role=view.role,

@@ -163,16 +163,30 @@ class Distance:
 
 
 def distance(
-    real: Sequence[Counts], simulated: Sequence[Counts], rng: np.random.Generator, draws: int = 200
+    real: Sequence[Counts],
+    simulated: Sequence[Counts],
+    rng: np.random.Generator,
+    draws: int = 200,
+    given: Callable[[Hashable], Hashable] | None = None,
 ) -> Distance | None:
-    """None where a side has too few groups: 4 real ones, 2 simulated ones."""
+    """None where a side has too few groups: 4 real ones, 2 simulated ones.
+
+    `given`: of a bigram what it is compared given, as the other side's act: the distances within each, by the real
+    shares of those that both samples have.
+    """
     size = min(len(real) // 2, len(simulated))
     if size < 2:
         return None
-    left, right, n = _matrix(real, simulated)
+    left, right, keys = _matrix(real, simulated)
+    n = min(len(left), len(right))
+    strata = [given(key) if given else None for key in keys]
+    within = [np.array([s == stratum for s in strata]) for stratum in dict.fromkeys(strata)]
+    whole = left.sum(axis=0)
 
     def apart(a: np.ndarray, b: np.ndarray) -> float:
-        return float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
+        both = [(whole[w].sum(), a[w], b[w]) for w in within if whole[w].any() and a[w].any() and b[w].any()]
+        total = sum(share for share, _, _ in both)
+        return float(sum(s / total * np.abs(x / x.sum() - y / y.sum()).sum() / 2 for s, x, y in both)) if both else 1.0
 
     def sample(rows: np.ndarray) -> np.ndarray:
         return rows[rng.permutation(len(rows))[:size]].sum(axis=0)
@@ -191,8 +205,8 @@ def distance(
     return Distance(interval, float(np.percentile(halves, 95)), size)
 
 
-def _matrix(real: Sequence[Counts], simulated: Sequence[Counts]) -> tuple[np.ndarray, np.ndarray, int]:
-    """[groups, bigrams] of each side; the smaller number of groups."""
+def _matrix(real: Sequence[Counts], simulated: Sequence[Counts]) -> tuple[np.ndarray, np.ndarray, list[Hashable]]:
+    """[groups, bigrams] of each side, and the bigrams."""
     place = {key: n for n, key in enumerate(dict.fromkeys(key for counts in (*real, *simulated) for key in counts))}
     sides: list[np.ndarray] = []
     for side in (real, simulated):
@@ -201,7 +215,7 @@ def _matrix(real: Sequence[Counts], simulated: Sequence[Counts]) -> tuple[np.nda
             for key, count in counts.items():
                 row[place[key]] = count
         sides.append(rows)
-    return sides[0], sides[1], min(len(real), len(simulated))
+    return sides[0], sides[1], list(place)
 
 
 class Guide(NamedTuple):

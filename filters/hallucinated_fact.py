@@ -56,7 +56,8 @@ class HallucinatedFact(Detector):
     drops: bool = False
 
     def fault(self, said: Said) -> Fault | None:
-        invented = _invented(said, f"{_given(said.view)}\n{_heard(said)}") if said.view.facts else None
+        known = f"{_given(said.view)}\n{_heard(said)}"
+        invented = _invented(said, known) if said.view.facts and not said.turn.labels.get("scripted") else None
         if invented is None:
             return None
         return Fault(turn=said.place, kind="hallucinated_fact", detail=f"{invented}: {said.text[:80]}")

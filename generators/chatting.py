@@ -1,7 +1,6 @@
 """The user of an open conversation: what they do next, and with which intent."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -60,21 +59,34 @@ def user_move(talk: Talk, latents: FittedLatents) -> Move:
     if drawn == "ask" and asked and tells:
         drawn = "answer_ask"  # people rarely leave a question unanswered, and small models never do
     if drawn == "ask" or (drawn == "answer_ask" and not tells):
-        return _hurried(talk, _asks(talk, mood))
-    return _hurried(talk, _speaks(talk, drawn, tells, mood))
+        said = _asks(talk, mood)
+    else:
+        said = _speaks(talk, drawn, tells, mood)
+    if said.intent in _AGAIN and talk.mine and talk.turns[-1].role == "assistant" and not asked and _doubles(talk):
+        return _phrase(talk, "react", REACTIONS, {"goes_on": True})  # takes notice first
+    return _hurried(talk, said)
 
 
 def texts_again(talk: Talk) -> bool:
-    """Double texting: at most once a dialogue, with something left to tell, and never where it would crowd out the
+    """Double texting, as often as this person does it: never three messages in a row, nor where it would crowd out the
     assistant or a repair.
     """
+    last = talk.turns[-1]
+    if last.labels.get("goes_on"):
+        return True
+    quiet = last.intent_requested not in ("ask", "decline", "bye") and "trouble_part" not in last.labels
+    return quiet and len(talk.turns) > 1 and _doubles(talk) and bool(_tells(talk, asked=False, always=True))
+
+
+def _doubles(talk: Talk) -> bool:
+    """Draws whether they send two messages here."""
     turns = talk.turns
-    before = any(a.role == b.role for a, b in pairwise(turns))
-    quiet = turns[-1].intent_requested not in ("ask", "decline") and "trouble_part" not in turns[-1].labels
-    if before or not quiet or not 1 < len(turns) <= talk.scenario.max_turns - 4 or _waits(talk):
+    twice = [t.role for t in turns[-2:]] == ["user", "user"]
+    if twice or len(turns) > talk.scenario.max_turns - 4 or _waits(talk):
         return False
-    draw = rng(talk.scenario.seed, "double_text", len(turns)).random()
-    return draw < talk.session.person.double_text and bool(_tells(talk, asked=False, always=True))
+    share = talk.session.person.double_text
+    odds = share / max(0.05, 1 - share)  # of messages that follow an own one to those that do not
+    return rng(talk.scenario.seed, "double_text", len(turns)).random() < odds
 
 
 def _waits(talk: Talk) -> bool:

@@ -18,7 +18,7 @@ _LATER = 0.95
 """What success is worth one question later."""
 _NOT_TAKEN = 0.85
 """How often a wrong recommendation is turned down; who takes it is lost."""
-Kind = Literal["ask", "recommend", "explain", "wait", "close"]
+Kind = Literal["greet", "ask", "recommend", "explain", "wait", "close"]
 
 
 class Action(NamedTuple):

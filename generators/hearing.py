@@ -47,6 +47,8 @@ class Message(NamedTuple):
     topic: str | None = None
     """What they talk about instead."""
     hurried: bool = False
+    wonders: str | None = None
+    """The id of what answers a question of theirs about the thing."""
     vague: bool = False
     """An answer to an open question that is about nothing anybody could name."""
 
@@ -133,6 +135,10 @@ class Heard:
         return self.heard[-1].topic if self.heard else None
 
     @property
+    def wonders(self) -> str | None:
+        return self.heard[-1].wonders if self.heard else None
+
+    @property
     def vague(self) -> bool:
         return bool(self.heard) and self.heard[-1].vague
 
@@ -156,6 +162,8 @@ def hear(text: str, domain: str, before: Appraisal) -> Message:
     hurried = bool(_HURRY.search(text))
     if (name := _concern(text, domain)) is not None:
         return Message(name, hurried=hurried)
+    if (argument := _curious(text, domain)) is not None:
+        return Message(wonders=argument, hurried=hurried)
     if (topic := _small_talk(text)) is not None:
         return Message(topic=topic)
     if len(before.asked) == 1 and not says_no:
@@ -169,6 +177,17 @@ def _concern(text: str, domain: str) -> str | None:
     words = _content(text)
     share, name = max((_said(words, phrase), name) for name, phrase in _phrases(domain))
     return name if share >= _TOLD else None
+
+
+@lru_cache(maxsize=20_000)
+def _curious(text: str, domain: str) -> str | None:
+    """By the last words of the message: a question may stand behind an answer."""
+    said = _bare(text)
+    return next((c.answer for c in load(domain).curious for ask in c.asks if said.endswith(_bare(ask))), None)
+
+
+def _bare(text: str) -> str:
+    return " " + " ".join(re.findall("[a-z]+", re.sub("['’]", "", text.lower())))
 
 
 @lru_cache(maxsize=20_000)

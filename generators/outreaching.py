@@ -100,6 +100,11 @@ def _argument(now: Heard) -> Fact | None:
     return rng(now.scenario.seed, "argument", len(now.turns)).choice(left) if left else None
 
 
+def _reply(now: Heard) -> Fact | None:
+    """What answers a question of theirs about the thing."""
+    return next((f for f in now.scenario.views["assistant"].facts if f.id == now.wonders), None)
+
+
 def _asking(now: Heard) -> str:
     """The request, in other words each time."""
     if not now.requests:
@@ -109,7 +114,7 @@ def _asking(now: Heard) -> str:
 
 def _request(now: Heard, **labels: Any) -> Move:
     """The first one plain, the next with something new."""
-    fact = _argument(now) if now.requests else None
+    fact = _reply(now) or (_argument(now) if now.requests else None)
     return _says("request", fact, _asking(now), **labels)
 
 
@@ -155,10 +160,11 @@ def _bridge(now: Heard, **labels: Any) -> Move:
 
 def _asks(now: Heard, question: str, **labels: Any) -> Move:
     """The first question about the matter says what it is, a later one something that speaks for it."""
-    if not (now.requests or now.opens or now.asked):
+    reply = _reply(now)
+    if reply is None and not (now.requests or now.opens or now.asked):
         intro = now.data.intro
         return _says("ask", None, question, lead=f"say: {intro.rstrip('.')}; ask: ", says=intro, **labels)
-    return _says("ask", None if now.topic or now.opens else _argument(now), question, **labels)
+    return _says("ask", reply or (None if now.topic or now.opens else _argument(now)), question, **labels)
 
 
 def _likely(now: Heard) -> str:
@@ -173,7 +179,9 @@ def _accommodate(now: Heard, **labels: Any) -> Move:
     had = {t.labels.get("question") for t in now.turns}
     topics = [now.topic] if now.topic else sorted(TOPICS)
     about, anything = ([q for t in names for q in TOPICS[t]["questions"] if q not in had] for names in (topics, TOPICS))
-    return _says("follow", None, rng(now.scenario.seed, "talk", len(now.turns)).choice(about or anything), **labels)
+    return _says(
+        "follow", _reply(now), rng(now.scenario.seed, "talk", len(now.turns)).choice(about or anything), **labels
+    )
 
 
 def _privileged(now: Heard) -> Move:

@@ -12,7 +12,7 @@ from generators.latents.cognition import cooperates, waits
 from generators.latents.fitted import FittedLatents
 from generators.latents.intents import START
 from generators.latents.mind import Appraisal, State
-from generators.latents.tagger import INTENTS, Intent, act_of, is_question
+from generators.latents.tagger import act_of, is_question
 from generators.speakers.checks import plain
 from schemas.dialogue import Move, Turn
 from schemas.identity import rng
@@ -32,13 +32,8 @@ _SETTLED = (
 )
 _ASIDES = ("oh and ", "random but ", "by the way, ", "sorry, different topic, ")
 """Before something that has nothing to do with it."""
-_WONDERS = (
-    "so what is it about exactly?",
-    "what would that do?",
-    "and why is that important?",
-    "what do you guys do there?",
-    "whats the point of it?",
-)
+_BACK = (", you?", ", how about you?", ". and you?", ". hows yours going?")
+"""Behind the answer to a hello."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +88,11 @@ def prospect_move(now: Approached, latents: FittedLatents) -> Move:
         over = state.decision == "accept"
         return _phrase(now, "accept" if over else "bye", data.accepts if over else data.leaves)
     if state.heard == 1 and not seen.acts:
-        return _opening(now)
+        return _opening(now, latents)
     if state.never and seen.acts and (seen.asks_for_commitment or state.refused):
         return _phrase(now, "decline", data.refuses, refuses=True)
+    if (question := _wonders(now, latents)) is not None and (seen.asks_for_commitment or seen.argued):
+        return _asks(question, puts_off=seen.asks_for_commitment)
     cooperative = now.draws.random() < cooperates(state)
     chats = seen.chats and state.heard > 1
     if not cooperative or chats:
@@ -105,20 +102,35 @@ def prospect_move(now: Approached, latents: FittedLatents) -> Move:
     if seen.asks_for_commitment:
         return _phrase(now, "decline", data.refuses, refuses=True)
     if seen.asked or seen.asks_openly:
-        return _phrase(now, "answer", _NOTHING)
-    if any(c in state.those("resolved") for c in seen.settles):
-        return _phrase(now, "react", _SETTLED)
-    if _wonders(now, latents):
-        return _phrase(now, "ask", _WONDERS, wonders=True)
-    return _phrase(now, "react", REACTIONS)
+        return _with_question(_phrase(now, "answer", _NOTHING), question)
+    settled = any(c in state.those("resolved") for c in seen.settles)
+    return _with_question(_phrase(now, "react", _SETTLED if settled else REACTIONS), question)
 
 
-def _wonders(now: Approached, latents: FittedLatents) -> bool:
-    if latents.intents is None or any(t.labels.get("wonders") for t in now.mine):
-        return False
+def _wonders(now: Approached, latents: FittedLatents) -> str | None:
+    """What they ask about the thing, as often as real people ask here; each once."""
+    if latents.intents is None or now.state.never or now.scenario.session_latents["cell"] == "hurry":
+        return None
     previous, act = (now.mine[-1].intent_requested or START) if now.mine else START, act_of([now.turns[-1].text or ""])
-    but: list[Intent] = [name for name in INTENTS if name not in ("ask", "react")]
-    return latents.intents.draw(previous, act, len(now.mine), now.draws, but) == "ask"
+    shares = latents.intents.probabilities(previous, act, len(now.mine))
+    if now.draws.random() >= shares["ask"] + shares["answer_ask"]:
+        return None
+    said, had = said_in(now.turns), {str(t.labels.get("question")) for t in now.mine}
+    left = [c.asks for c in now.data.curious if c.answer not in said and not had & set(c.asks)]
+    return now.draws.choice(now.draws.choice(left)) if left else None
+
+
+def _asks(question: str, **labels: Any) -> Move:
+    return Move(role="user", intent="ask", verbatim=question, labels={"question": question, "wonders": True, **labels})
+
+
+def _with_question(move: Move, question: str | None) -> Move:
+    """`move`, a short phrase, and what they want to know behind it."""
+    if question is None or move.verbatim is None:
+        return move
+    intent = "answer_ask" if move.intent == "answer" else "ask"
+    asked = _asks(question)
+    return asked.model_copy(update={"intent": intent, "verbatim": f"{move.verbatim}, {question}"})
 
 
 def _fresh(words: Sequence[str], now: Approached) -> str:
@@ -148,7 +160,7 @@ def _words(intent: str, said: str, facts: tuple[str, ...] = (), **labels: Any) -
     return Move(role="user", intent=intent, instruction=said, fallback=said, fact_ids=facts, labels={**labels, **says})
 
 
-def _opening(now: Approached) -> Move:
+def _opening(now: Approached, latents: FittedLatents) -> Move:
     """The answer to a hello. Whom nothing could be offered says at once what keeps them; who hurries says so."""
     said, facts, labels = str(now.scenario.plan["opening"]), (), dict[str, Any]()
     if now.scenario.session_latents["cell"] == "useless":
@@ -157,6 +169,11 @@ def _opening(now: Approached) -> Move:
     elif now.scenario.session_latents["cell"] == "hurry":
         said, labels = f"{said.rstrip('.')}, {now.draws.choice(_HURRIES)}", {"hurried": True}
     asks, asked = is_question(said), is_question(now.turns[-1].text or "")
+    if asked and not asks and not labels and latents.intents is not None:
+        shares = latents.intents.probabilities(START, "ask", 0)
+        if now.draws.random() < shares["answer_ask"] / (shares["answer_ask"] + shares["answer"]):
+            move = _words("answer_ask", said, facts)
+            return move.model_copy(update={"tail": now.draws.choice(_BACK)})
     intent = "answer_ask" if asks else "answer" if asked else "greet"
     return _words(intent, said, facts, **labels)
 

@@ -15,7 +15,7 @@ from generators.latents.session import SessionLatents
 from generators.latents.tagger import act_of
 from generators.ledger import due, unasked
 from generators.matching import named
-from generators.speakers.checks import coverage
+from generators.speakers.checks import content_words, coverage
 from schemas.dialogue import Move, Turn
 from schemas.identity import rng
 from schemas.scenario import Fact, Scenario
@@ -30,11 +30,36 @@ _ANYTHING = (
 )
 _NO = (
     "nah not that one",
-    "hmm no",
-    "not really",
+    "hmm no, something else",
+    "not really my thing",
     "thats not it",
     "no i dont think so",
-    "eh, anything else",
+    "eh, anything else?",
+    "no thanks, what else do you have?",
+    "i dont think id like that one",
+    "not a fan of that one",
+    "nah, do you have another one?",
+    "im not into that one, sorry",
+    "no, not for me",
+    "hm id rather have something else",
+)
+_HELLO = (
+    "hi",
+    "hello",
+    "hey",
+    "hey there",
+    "hi there",
+    "hello!",
+    "hi, how are you?",
+    "hey, hows it going?",
+    "good evening",
+)
+_ANY_IDEAS = (
+    "any ideas?",
+    "what do you have?",
+    "what would you suggest?",
+    "got something like that?",
+    "what do you think?",
 )
 _NO_QUESTIONS = (
     "can you just name one please",
@@ -71,6 +96,11 @@ class Talk:
     @cached_property
     def mine(self) -> list[Turn]:
         return [t for t in self.turns if t.role == "user"]
+
+    @property
+    def opened(self) -> bool:
+        """Whether the user has said what they are here for."""
+        return any(t.intent_requested != "greet" for t in self.mine)
 
     @cached_property
     def theirs(self) -> list[Turn]:
@@ -165,7 +195,8 @@ class Talk:
         each question about what does not matter to them.
         """
         spent, heard = 0, False
-        for turn in self.turns:
+        opening = next((n for n, t in enumerate(self.turns) if t.role == "user" and t.intent_requested != "greet"), 0)
+        for turn in self.turns[opening:]:
             if turn.role == "user":
                 heard = "slot" in turn.labels  # asked something: whatever comes next is taken as the answer
                 continue
@@ -188,7 +219,8 @@ class Talk:
 
 
 def seeker_move(talk: Talk, latents: FittedLatents) -> Move:
-    if not talk.mine:
+    taken_up = bool(talk.turns) and (talk.turns[-1].facts_asked or talk.pending)
+    if not talk.opened and not taken_up:
         return _opening(talk)
     if talk.goes_on:
         return _more(talk)
@@ -198,35 +230,46 @@ def seeker_move(talk: Talk, latents: FittedLatents) -> Move:
     judges = talk.turns[-1].labels.get("item") and rng(talk.scenario.seed, "either", len(talk.turns)).random() < 0.5
     wrong = _wrong_guess(talk)
     if (asked or wrong) and not judges:  # who is asked and offered something in one message takes up one of the two
-        return _answer(talk, asked, wrong)
+        return _answer(talk, asked, wrong, latents)
     if talk.pending is not None:
         return _verdict(talk, talk.item(talk.pending), latents)
     return _unasked(talk, latents)
 
 
 def _opening(talk: Talk) -> Move:
+    """A hello of those who begin with one; then what brings them here, and behind it what they look for, as the program
+    has it: a small model keeps to one statement.
+    """
     draws = rng(talk.scenario.seed, "opening")
+    if talk.scenario.plan["greets"] and not talk.mine:
+        return Move(role="user", intent="greet", verbatim=draws.choice(_HELLO))
     opening = str(talk.scenario.plan["opening"])
-    free = [f for f in talk.facts.values() if f.required and f.disclose == "volunteered"]
+    if talk.mine:
+        opening = re.sub(r"^(?:hi|hey|hello),? ", "", opening)
     labels: dict[str, Any] = {"says": opening}
-    match talk.session.cell:
-        case "useless":
-            decided = f"ill take {talk.scenario.plan['decided']}"
-            return _words("share", f"{opening}, i think {decided}", {"says": decided, "decided": True})
-        case "hurry":
-            words = f"{opening}, {draws.choice(_HURRY)}"
-            return _words("request", words, labels | {"hurry": True, "goes_on": bool(free)})
-        case _:  # one statement at a time: what they want follows in a message of its own
-            return _words("request", opening, labels | {"goes_on": bool(free)})
+    if talk.session.cell == "useless":
+        decided = f"ill take {talk.scenario.plan['decided']}"
+        return _words("share", f"{opening}, i think {decided}", {"says": decided, "decided": True})
+    free = _volunteers(talk)
+    hurries = [draws.choice(_HURRY)] if talk.session.cell == "hurry" else []
+    said = content_words(talk.data.item) & content_words(opening)
+    looks = [] if said else [draws.choice(talk.data.looks)]
+    told = free[: not hurries]
+    tail = "".join(f". {words}" for words in (*hurries, *(fact.text for fact in told), *looks))
+    goes_on = len(free) > len(told) and talk.session.cell in ("given", "hurry")
+    labels |= {"goes_on": goes_on} | ({"hurry": True} if hurries else {})
+    words = _words("request", opening, labels)
+    return words.model_copy(update={"tail": tail, "fact_ids": tuple(fact.id for fact in told)})
 
 
 def _more(talk: Talk) -> Move:
-    """The rest of an opening: what they tell without being asked, as much as they tell at once."""
-    left = [f for f in talk.facts.values() if f.required and f.disclose == "volunteered" and f.id not in talk.known]
-    everything = talk.session.cell in ("given", "hurry")
-    most = talk.session.tells if everything else 1
-    told, rest = left[:most], left[most:]
-    return _tell("share", "", told, {"goes_on": everything and bool(rest)})
+    """The rest of an opening of those who tell everything, as much as they tell at once."""
+    left, most = _volunteers(talk), talk.session.tells
+    return _tell("share", "", left[:most], {"goes_on": len(left) > most})
+
+
+def _volunteers(talk: Talk) -> list[Fact]:
+    return [f for f in talk.facts.values() if f.required and f.disclose == "volunteered" and f.id not in talk.known]
 
 
 def _wrong_guess(talk: Talk) -> Fact | None:
@@ -248,7 +291,7 @@ def _wrong_guess(talk: Talk) -> Fact | None:
     return None
 
 
-def _answer(talk: Talk, asked: Sequence[str], wrong: Fact | None) -> Move:
+def _answer(talk: Talk, asked: Sequence[str], wrong: Fact | None, latents: FittedLatents) -> Move:
     """`wrong`: what was guessed wrong: that is put right first."""
     if talk.session.cell == "refuses":
         if talk.refused_at is not None:
@@ -260,11 +303,24 @@ def _answer(talk: Talk, asked: Sequence[str], wrong: Fact | None) -> Move:
         return _corrects(talk, wrong)
     now = due(talk.scenario.views["user"], talk.turns, talk.session, (*([wrong.id] if wrong else ()), *asked))
     if now.tell:
-        corrects = {"corrects": wrong.id} if wrong else {}
-        return _tell("answer", "no, " if wrong else "", now.tell, {"withheld": [f.id for f in now.withheld]} | corrects)
+        labels = {"withheld": [f.id for f in now.withheld]} | ({"corrects": wrong.id} if wrong else {})
+        return _asking_back(talk, _tell("answer", "no, " if wrong else "", now.tell, labels), latents)
     says_more = rng(talk.scenario.seed, "says_more", len(talk.turns)).random() < talk.session.cooperativeness
     hint = _hinting(talk, "answer", "doesnt matter", {}, list(talk.wants)) if says_more else None
     return hint or _say(talk, "answer", _ANYTHING)
+
+
+def _asking_back(talk: Talk, move: Move, latents: FittedLatents) -> Move:
+    """An answer with a question behind it, as often as real people ask one there."""
+    assert latents.intents is not None
+    previous = talk.mine[-1].intent_requested or START
+    shares = latents.intents.probabilities(previous, "ask", len(talk.mine))
+    draws = rng(talk.scenario.seed, "asks_back", len(talk.turns))
+    left = [words for words in _ANY_IDEAS if words not in [t.labels.get("back") for t in talk.mine]]
+    if not left or draws.random() >= shares["answer_ask"] / (shares["answer_ask"] + shares["answer"]):
+        return move
+    back = draws.choice(left)
+    return move.model_copy(update={"intent": "answer_ask", "tail": f", {back}", "labels": move.labels | {"back": back}})
 
 
 def _corrects(talk: Talk, fact: Fact) -> Move:

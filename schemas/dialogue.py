@@ -28,10 +28,18 @@ class Move(Value):
     fallback: str | None = None
     """What a simulated partner says, in the program's words, when its model finds none that pass; a learner has none.
     """
+    tail: str = ""
+    """The program's words that stand behind the speaker's as they are: ", you?"."""
     remake: int = 0
     """How often this turn has been made before and was found faulty."""
     labels: dict[str, Any] = Field(default_factory=dict)
     """Labels the program knows before the words exist (topic, topic_shift, bridge)."""
+
+    @property
+    def plain(self) -> str | None:
+        """What is said, in the program's words; None where it has none."""
+        words = self.verbatim or self.fallback
+        return f"{words.rstrip('.')}{self.tail}" if words and self.tail else words
 
 
 class Turn(Value):

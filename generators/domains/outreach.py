@@ -42,6 +42,15 @@ class ConcernData(Value):
     """What is true and settles it; one of them is enough."""
 
 
+class Curious(Value):
+    """What somebody may want to know about it before they say anything."""
+
+    asks: Phrases
+    """Ways to ask, as texted."""
+    answer: str
+    """The id of an argument."""
+
+
 class Case(Value):
     """One person who is asked: a base case."""
 
@@ -83,6 +92,7 @@ class OutreachDomain(Value):
     """How people end it for good."""
     arguments: Annotated[tuple[Argument, ...], Field(min_length=6)]
     """True, speak for it, settle no concern."""
+    curious: Annotated[tuple[Curious, ...], Field(min_length=4)]
     irrelevant: Annotated[tuple[Argument, ...], Field(min_length=4)]
     """True, and beside the point."""
     concerns: Annotated[dict[str, ConcernData], Field(min_length=8)]
@@ -96,6 +106,8 @@ class OutreachDomain(Value):
         for where, names in (("arguments and answers", ids), ("cases", [case.id for case in self.cases])):
             if twice := sorted({n for n in names if names.count(n) > 1}):
                 raise ValueError(f"{where}: {twice} stand there twice")
+        if odd := sorted({c.answer for c in self.curious} - {a.id for a in self.arguments}):
+            raise ValueError(f"curious: no such arguments: {odd}")
         for case in self.cases:
             if odd := sorted(set(case.concerns) - set(self.concerns)):
                 raise ValueError(f"cases {case.id!r}: no such concerns: {odd}")

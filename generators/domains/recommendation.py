@@ -72,6 +72,8 @@ class RecommendationDomain(Value):
     """Who the person is, for their prompt: "You look for a film for tonight and text with Robin."."""
     recommender: str
     """Who the assistant is, for its prompt."""
+    looks: Phrases
+    """How people say what they look for: "any film tips?"."""
     accepts: Phrases
     """How people take a recommendation."""
     known: Phrases

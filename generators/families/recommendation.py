@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from generators.choice import Action, Outlook, asking, draw, entropy, recommending
 from generators.domains.recommendation import Case, Domain, Item, RecommendationDomain, load
 from generators.latents.fitted import FittedLatents, Latents, committed
+from generators.latents.intents import START
 from generators.latents.session import CELLS, Cell, SessionLatents, draw_session
 from generators.latents.tagger import act_of, is_question
 from generators.ledger import volunteering
@@ -32,6 +33,9 @@ _USUAL_PATIENCE = 4
 """How many messages that bring them nothing people put up with."""
 _SAID_BACK = 0.5
 """Share of what the user has just said in a reason, from which the reason only says it back."""
+
+
+_WHAT = ("what are you looking for", "what can I find for you", "what brings you here", "what would you like")
 
 
 @cache
@@ -80,6 +84,8 @@ class Recommendation(Family):
             for name, slot in data.irrelevant.items()
         ]
         fits = [item.name for item in data.fitting(case.wants)]
+        assert self.latents.intents is not None
+        begins = self.latents.intents.probabilities(START, "start", 0)
         known = list(case.seen) if session.cell != "impossible" else fits
         decided = rng.choice(fits) if session.cell == "useless" else None
         return Scenario(
@@ -102,6 +108,7 @@ class Recommendation(Family):
             session_latents=session.label(),
             plan={
                 "opening": case.opening,
+                "greets": rng.random() < begins["greet"],
                 "hints": {slot: hint for slot, hint in case.hinted.items() if session.cell == "needed"},
                 "seen": known,
                 "last_word": rng.random() < self.latents.partner_ends,
@@ -159,7 +166,9 @@ class Recommendation(Family):
         if scenario.policy == "external":
             return Move(role="assistant", intent="free")
         draws = rng(scenario.seed, "action", n)
-        if talk.accepted is not None or talk.said_bye or n >= scenario.max_turns - 1:
+        if not talk.opened:
+            weighed = [Action("greet", None, 1.0)]
+        elif talk.accepted is not None or talk.said_bye or n >= scenario.max_turns - 1:
             weighed = [Action("close", None, 1.0)]
         elif (asked_of := talk.asks_about) is not None:
             weighed = [Action("explain", asked_of, 1.0)]
@@ -305,6 +314,10 @@ def _worded(talk: Talk, action: Action, labels: dict[str, Any]) -> Move:
             slot, item = str(action.arg), talk.item(talk.recommended[-1])
             said = f"say: {item.name} is {talk.data.slots[slot].item[item.has[slot]]}"
             return _tells("explain", said, labels | {"explains": slot})
+        case "greet":
+            question = rng(talk.scenario.seed, "greets").choice(_WHAT)
+            said = labels | {"asks": True, "about": [], "question": question}
+            return Move(role="assistant", intent="greet", instruction=f"say hi and ask: {question}?", labels=said)
         case "close":
             fits = talk.accepted is not None or talk.candidates()
             leave = "react, then say goodbye" if fits else "say nothing fits, then say goodbye"

@@ -92,12 +92,14 @@ def apply(state: State, deltas: Deltas) -> State:
 
 def told(state: State, labels: Mapping[str, Any]) -> State:
     """After a message of theirs, by its labels: `concern` and `manner` (hinted, voiced), `refuses`, `digresses`,
-    `wonders`, `cooperative`. What was said stays said.
+    `wonders`, `puts_off` (they ask something before they answer a request, which then counts as not made),
+    `cooperative`. What was said stays said.
     """
     change: dict[str, Any] = {
         "digressing": bool(labels.get("digresses")),
         "cooperative": bool(labels.get("cooperative", True)),
         "wonders": bool(labels.get("wonders")),
+        "requests": state.requests - bool(labels.get("puts_off")),
     }
     name, manner = labels.get("concern"), labels.get("manner")
     if state.concerns.get(str(name)) in ("hidden", "hinted") and manner in ("hinted", "voiced"):

@@ -82,20 +82,22 @@ class ChatUser(PromptedSpeaker):
         return f"rewrite: {move.fallback or move.instruction}"
 
     async def label(self, turn: Turn, view: View, turns: Sequence[Turn], move: Move, services: Services) -> Turn:
-        asks = move.intent in ASKING
+        asks = move.intent in ASKING and not move.tail
+        may_ask = asks or move.intent in _MAY_ASK
         heard = turns[-1].text if turns and turns[-1].role != view.role else None
         text = turn.text or ""
         if turn.model:
             text = fresh_opening(pruned(text, heard, asks), view.role, turns)
             if self.adds is not None and not asks:
                 text = trimmed(text, move.fallback or move.instruction)
-            if move.intent not in _MAY_ASK and not is_question(text.rstrip("?")) and not _OTHER.search(text):
+            if not may_ask and not is_question(text.rstrip("?")) and not _OTHER.search(text):
                 text = text.rstrip("?")  # "just two goldfish?" for "i just have two goldfish"
         told = [f for f in view.facts if f.id in move.fact_ids]
-        await _says(text, told, view, turns, move, services)
+        whole = f"{text.rstrip('.!, ')}{move.tail}" if move.tail else text
+        await _says(whole, told, view, turns, move, services)
         if asks and not is_question(text):
             raise InvalidOutput(f"asked for a question, got {text!r}", "intent_not_met")
-        if move.verbatim is None and move.intent not in _MAY_ASK and is_question(text):
+        if move.verbatim is None and not may_ask and is_question(text):
             raise InvalidOutput(f"asks where the move does not: {text!r}", "unwanted_question")
         parroted(text, move.fallback or move.instruction, turns)
         new = added(text, move.fallback or move.instruction, heard) if turn.model else ()
@@ -105,20 +107,20 @@ class ChatUser(PromptedSpeaker):
             raise InvalidOutput(f"turns the words of {move.fallback!r} round: {text!r}", "scrambled")
         if "corrects" in move.labels and _AGREES.match(text):
             raise InvalidOutput(f"agrees where it corrects: {text!r}", "intent_not_met")
-        clean = _written_out(_courteous(text, view, turns, move))
+        clean = _written_out(_courteous(whole, view, turns, move))
         known: dict[str, Any] = {
             "text": _typed(clean, view, turns),
             "labels": {**turn.labels, "clean": clean},
-            "intent_detected": tag(text, *since(turns, view.role)).intent,
+            "intent_detected": tag(whole, *since(turns, view.role)).intent,
             "facts_disclosed": tuple(f.id for f in told),
             "facts_volunteered": tuple(f.id for f in told if not _asked_for(f, turns, view)),
-            "acts": ("ask",) if is_question(text) else (),
+            "acts": ("ask",) if is_question(whole) else (),
         }
         return turn.model_copy(update=known)
 
 
 ASKING = ("ask", "answer_ask")
-_MAY_ASK = (*ASKING, "request", "bye")
+_MAY_ASK = ("request", "bye")
 
 
 def _asked_for(fact: Fact, turns: Sequence[Turn], view: View) -> bool:
@@ -148,7 +150,7 @@ async def _says(
     hidden = [f for f in view.facts if f.id not in out and f not in told]
     if move.verbatim is not None or not hidden:
         return
-    meant = Fact(id="", holder=view.role, slot="", value="", text=move.fallback or move.instruction)
+    meant = Fact(id="", holder=view.role, slot="", value="", text=move.plain or move.instruction)
     if early := await told_early(text, [*told, meant], hidden, services):
         raise InvalidOutput(f"the message gives {early.text!r} away: {text!r}", "told_early")
 

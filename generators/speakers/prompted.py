@@ -52,7 +52,7 @@ class PromptedSpeaker(Speaker):
         if move.kind == "silence":
             return Turn(role=view.role, kind="silence", intent_requested=move.intent, labels=move.labels)
         if move.verbatim is not None:
-            return await self.label(self._turn(view, move, text=move.verbatim), view, turns, move, services)
+            return await self.label(self._scripted(view, move, move.verbatim), view, turns, move, services)
         messages = self.prompt(view, turns, move)
         fault = InvalidOutput("no attempt was made", "no_attempts")
         for tried in range(self.attempts):
@@ -75,7 +75,7 @@ class PromptedSpeaker(Speaker):
         if move.fallback is None:
             raise fault
         check_message(move.fallback, view.role, turns, learner_like=False)
-        words = self._turn(view, move, text=move.fallback)
+        words = self._scripted(view, move, move.fallback)
         said = await self.label(words, view, turns, move, services)
         return said.model_copy(update={"labels": {**said.labels, "fallback": fault.reason}})
 
@@ -136,6 +136,11 @@ class PromptedSpeaker(Speaker):
         return Turn(
             role=view.role, kind=move.kind, text=text, intent_requested=move.intent, labels=move.labels, **known
         )
+
+    def _scripted(self, view: View, move: Move, text: str) -> Turn:
+        """In the program's words, which detectors of what a model makes up need not look at."""
+        turn = self._turn(view, move, text)
+        return turn.model_copy(update={"labels": turn.labels | {"scripted": True}})
 
     def _said(self, view: View, turns: Sequence[Turn], move: Move, reply: ChatReply, request: ChatRequest) -> Turn:
         text = self.text(reply, move)

@@ -15,6 +15,12 @@ class Recommender(ChatAssistant):
             intent="ask",
         ),
         Demonstration(
+            heard="hey there",
+            note="say hi and ask: what do you need?",
+            message="Hello! What do you need?",
+            intent="greet",
+        ),
+        Demonstration(
             heard="it should be cheap",
             note="react, then ask: where will it stand?",
             message="Got it. Where will it stand?",

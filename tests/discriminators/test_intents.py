@@ -107,6 +107,30 @@ def test_samples_with_no_bigram_in_common_are_wholly_apart():
     assert (found.apart.value, found.floor, found.groups) == (1, 0, 4)
 
 
+def test_bigrams_given_the_other_sides_act_do_not_count_how_often_it_acts():
+    """The same answers to each act; the real other side asks in four of five messages, the simulated one in one."""
+    real: list[Counts] = [Counter({("ask", "answer"): 8, ("tell", "react"): 2}) for _ in range(20)]
+    simulated: list[Counts] = [Counter({("ask", "answer"): 1, ("tell", "react"): 4}) for _ in range(20)]
+    as_they_come = distance(real, simulated, rng())
+    given = distance(real, simulated, rng(), given=lambda bigram: bigram[0])  # pyright: ignore
+    assert as_they_come is not None
+    assert given is not None
+    assert as_they_come.apart.value == pytest.approx(0.6)
+    assert given.apart.value == 0
+
+
+def test_distances_within_acts_are_weighed_by_the_real_shares():
+    """Answers to questions are wholly apart, a quarter of what happens; an act that the other lacks does not count."""
+    real: list[Counts] = [Counter({("ask", "answer"): 1, ("tell", "react"): 3}) for _ in range(8)]
+    simulated: list[Counts] = [Counter({("ask", "bye"): 5, ("tell", "react"): 5, ("offer", "bye"): 9})] * 8
+    found = distance(real, simulated, rng(), given=lambda bigram: bigram[0])  # pyright: ignore
+    assert found is not None
+    assert found.apart.value == pytest.approx(0.25)
+    alone = distance(real, [Counter({("offer", "bye"): 1})] * 8, rng(), given=lambda bigram: bigram[0])  # pyright: ignore
+    assert alone is not None
+    assert alone.apart.value == 1
+
+
 def test_a_distance_needs_groups_on_both_sides():
     some = drawn_groups([0.5, 0.3, 0.2], 9, 1)
     assert distance(some[:3], some, rng()) is None

@@ -10,7 +10,7 @@ from filters.hallucinated_fact import HallucinatedFact
 from filters.missing_stop import MissingStop
 from pipelines.recipe_stages import builtin
 from schemas.contracts import Detector, Filter
-from schemas.dialogue import Dialogue
+from schemas.dialogue import Dialogue, Turn
 from schemas.scenario import Fact, View
 
 DETECTORS = [d() for d in builtin(Filter) if issubclass(d, Detector)]
@@ -52,6 +52,14 @@ def test_a_detector_drops_by_its_kind_and_one_that_only_labels_drops_nothing():
     fact = Fact(id="f", holder="user", slot="pets", value="a cat", text="i have a cat")
     invents = talk(("user", "i have 3 boats"), views=[View(role="user", brief="", facts=(fact,))])
     assert list(HallucinatedFact().faults(invents)) and HallucinatedFact().judge(invents).keep
+
+
+def test_what_the_program_itself_says_is_made_up_by_nobody():
+    fact = Fact(id="age", holder="user", slot="the age", value="12", text="he is 12")
+    for labels, found in (({}, 1), ({"scripted": True}, 0)):
+        turn = Turn(role="user", text="ok, put me down for 50 cents", labels=labels)
+        said = talk(turn, views=[View(role="user", brief="", facts=(fact,))])
+        assert len(list(HallucinatedFact().faults(said))) == found
 
 
 def test_only_the_partner_is_held_to_its_card():

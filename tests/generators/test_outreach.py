@@ -40,7 +40,7 @@ class Scripted(Speaker):
 
     async def speak(self, view: View, turns: Sequence[Turn], move: Move, seed: int, services: Services) -> Turn:
         mine = sum(t.role == view.role for t in turns)
-        said = move.verbatim or move.fallback or re.sub(r"^.*?(?:ask|say): ", "", move.instruction)
+        said = move.plain or re.sub(r"^.*?(?:ask|say): ", "", move.instruction)
         text = self.texts[min(mine, len(self.texts) - 1)] if self.texts else said
         return Turn(
             role=view.role,
