@@ -145,7 +145,7 @@ Counts = Counter[Hashable]
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """Total variation (half the summed difference of shares) of bigrams, between equally large samples of groups."""
+    """Total variation (half the summed difference of shares) of bigrams, between equally large samples."""
 
     apart: Interval
     """Real against simulated, mean over random samples. The interval has the spread of a bootstrap over groups around
@@ -155,11 +155,21 @@ class Distance:
     """95th percentile between two disjoint samples of the real side."""
     groups: int
     """In each sample."""
+    covered: float
+    """Share of the real bigrams that are compared: those of strata with enough of them in each sample."""
 
     def within(self, margin: float) -> Literal["met", "not met", "not shown"]:
         """Whether it is at most `margin` above the floor; the interval decides."""
         bar = self.floor + margin
+        if self.covered < COVERED:
+            return "not shown"
         return "met" if self.apart.high <= bar else "not met" if self.apart.low > bar else "not shown"
+
+
+COVERED = 0.9
+"""Of the real bigrams, for a distance to say anything."""
+LEAST_OF_A_STRATUM = 10
+"""Bigrams of a sample below which two of them are not compared."""
 
 
 def distance(
@@ -171,38 +181,52 @@ def distance(
 ) -> Distance | None:
     """None where a side has too few groups: 4 real ones, 2 simulated ones.
 
-    `given`: of a bigram what it is compared given, as the other side's act: the distances within each, by the real
-    shares of those that both samples have.
+    `given`: of a bigram what it is compared given, as the other side's act. Within each such stratum the samples are
+    thinned to one number of bigrams (the fewer, the further apart by chance), and the distances are weighed by the real
+    shares.
     """
     size = min(len(real) // 2, len(simulated))
     if size < 2:
         return None
     left, right, keys = _matrix(real, simulated)
-    n = min(len(left), len(right))
     strata = [given(key) if given else None for key in keys]
     within = [np.array([s == stratum for s in strata]) for stratum in dict.fromkeys(strata)]
-    whole = left.sum(axis=0)
+    shares = np.array([left[:, w].sum() for w in within]) / left.sum()
 
-    def apart(a: np.ndarray, b: np.ndarray) -> float:
-        both = [(whole[w].sum(), a[w], b[w]) for w in within if whole[w].any() and a[w].any() and b[w].any()]
-        total = sum(share for share, _, _ in both)
-        return float(sum(s / total * np.abs(x / x.sum() - y / y.sum()).sum() / 2 for s, x, y in both)) if both else 1.0
+    def thinned(counts: np.ndarray, to: int) -> np.ndarray:
+        return rng.multivariate_hypergeometric(counts.astype(np.int64), to)
 
-    def sample(rows: np.ndarray) -> np.ndarray:
-        return rows[rng.permutation(len(rows))[:size]].sum(axis=0)
+    def apart(a: np.ndarray, b: np.ndarray, floor: np.ndarray) -> tuple[float, float, float]:
+        """Of a real sample the distance to a simulated one and to another real one, and the share that was compared."""
+        distances = np.zeros((len(within), 2))
+        enough = np.zeros(len(within), bool)
+        for n, w in enumerate(within):
+            least = int(min(side[w].sum() for side in (a, b, floor)))
+            enough[n] = least >= (LEAST_OF_A_STRATUM if given else 1)
+            if enough[n]:
+                one, *others = (thinned(side[w], least) for side in (a, b, floor))
+                distances[n] = [np.abs(one - other).sum() / 2 / least for other in others]
+        covered = float(shares[enough].sum())
+        means = shares[enough] @ distances[enough] / covered if covered else np.ones(2)
+        return float(means[0]), float(means[1]), covered
+
+    def halves() -> tuple[np.ndarray, np.ndarray]:
+        order = rng.permutation(len(left))
+        return left[order[:size]].sum(axis=0), left[order[-size:]].sum(axis=0)
 
     def again(rows: np.ndarray) -> np.ndarray:
-        return rows[rng.integers(len(rows), size=len(rows))].sum(axis=0)
+        return rows[rng.integers(len(rows), size=size)].sum(axis=0)
 
-    value = float(np.mean([apart(sample(left), sample(right)) for _ in range(draws)]))
-    drawn = np.array([apart(again(left), again(right)) for _ in range(draws)])
-    low, high = (float(q) for q in np.percentile(drawn - drawn.mean(), (2.5, 97.5)))
-    halves: list[float] = []
+    found: list[tuple[float, float, float]] = []
     for _ in range(draws):
-        order = rng.permutation(len(left))
-        halves.append(apart(left[order[:size]].sum(axis=0), left[order[-size:]].sum(axis=0)))
-    interval = Interval(value, max(0.0, value + min(low, 0.0)), min(1.0, value + max(high, 0.0)), n)
-    return Distance(interval, float(np.percentile(halves, 95)), size)
+        one, other = halves()
+        found.append(apart(one, right[rng.permutation(len(right))[:size]].sum(axis=0), other))
+    value, _, covered = np.mean(found, axis=0)
+    drawn = np.array([apart(again(left), again(right), again(left))[0] for _ in range(draws)])
+    low, high = (float(q) for q in np.percentile(drawn - drawn.mean(), (2.5, 97.5)))
+    n = min(len(left), len(right))
+    interval = Interval(float(value), max(0.0, value + min(low, 0.0)), min(1.0, value + max(high, 0.0)), n)
+    return Distance(interval, float(np.percentile([f for _, f, _ in found], 95)), size, float(covered))
 
 
 def _matrix(real: Sequence[Counts], simulated: Sequence[Counts]) -> tuple[np.ndarray, np.ndarray, list[Hashable]]:
