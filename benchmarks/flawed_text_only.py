@@ -3,15 +3,16 @@
     python benchmarks/flawed_text_only.py [--problems FILE.parquet] [--sets FILE.parquet]
 
 A classifier of words, characters and length (logistic regression), cross-fitted so that all forms of one problem lie in
-one fold, scores every text; AUC with a 95% interval bootstrapped over problems. For pairs made from worked problems, by
-kind of flaw, and for loaded sets of flawed problems, by source. Default: the corpora beside the repository.
+one fold, scores every text; AUC with a 95% interval bootstrapped over problems. For pairs made from
+built-in templates and from worked problems, by kind of flaw, and for loaded sets of flawed problems, by source and as
+the family draws them. Default: the corpora beside the repository.
 """
 
 import argparse
 import time
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from fractions import Fraction
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -26,19 +27,23 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from generators.tasks.executable import Executable, Unreadable, executable
-from generators.tasks.flawed import KINDS, Flaw, pair, strangers
+from generators.tasks import flawed_sets
+from generators.tasks.flawed import KINDS, Flaw
+from generators.tasks.flawed_sets import Case, built_in, of_file
+from schemas.identity import rng
 
 CORPORA = Path(__file__).parents[2] / "shared" / "corpora"
 SEED, FOLDS, DRAWS = 7, 5, 1000
 BAR = 0.60
+FEWEST = 10
+"""Problems, or pairs of problems, that an interval can be drawn from."""
 
 
 class Text(NamedTuple):
     text: str
     flawed: bool
     source: str
-    """The problem it was made from."""
+    """The problem, or the pair of problems, that it was made from."""
 
 
 def lengths(texts: Sequence[str]) -> np.ndarray:
@@ -64,43 +69,25 @@ def auc(texts: Sequence[Text]) -> tuple[float, float, float]:
     rows = defaultdict(list)
     for n, source in enumerate(sources):
         rows[source].append(n)
-    groups, rng = list(rows.values()), np.random.default_rng(SEED)
+    groups, draws = list(rows.values()), np.random.default_rng(SEED)
     drawn = []
     for _ in range(DRAWS):
-        at = np.concatenate([groups[g] for g in rng.integers(len(groups), size=len(groups))])
+        at = np.concatenate([groups[g] for g in draws.integers(len(groups), size=len(groups))])
         if len(set(flawed[at])) == 2:
             drawn.append(roc_auc_score(flawed[at], scores[at]))
     low, high = np.percentile(drawn, (2.5, 97.5))
     return float(roc_auc_score(flawed, scores)), float(low), float(high)
 
 
-def worked(path: Path) -> list[tuple[str, Executable]]:
-    """(problem id, executable form) of every problem that has one."""
-    found: list[tuple[str, Executable]] = []
-    refused: Counter[str] = Counter()
-    for row in pq.read_table(path).to_pylist():
-        try:
-            answer = Fraction(row["answer"].rsplit("####", 1)[-1].strip().replace(",", ""))
-            found.append((row["problem_id"], executable(row["question"], row["answer"], answer)))
-        except Unreadable as error:
-            refused[str(error)] += 1
-        except ValueError:
-            refused["no_number"] += 1
-    print(f"{len(found)} of {len(found) + refused.total()} problems are programs; refused: {dict(refused)}\n")
-    return found
+def made(draw: Callable[[Mapping[Flaw, float], Random], Case], kind: Flaw, n: int) -> list[Text]:
+    """Of `n` cases as the family draws them, both forms."""
+    cases = [draw({kind: 1.0}, rng(SEED, kind, number)) for number in range(n)]
+    return both(cases)
 
 
-def made(problems: Sequence[tuple[str, Executable]], kind: Flaw) -> list[Text]:
-    """With strangers from every second problem, each once: no sentence is known from elsewhere."""
-    rng = Random(SEED)
-    joining = [stranger for _, problem in problems[1::2] for stranger in strangers(problem)]
-    texts: list[Text] = []
-    for source, problem in problems if kind == "missing" else problems[::2]:
-        if found := pair(problem, kind, joining, rng):
-            *variants, stranger = found
-            texts += [Text(v.question, v.flawed, source) for v in variants]
-            joining = [j for j in joining if j != stranger]
-    return texts
+def both(cases: Sequence[Case]) -> list[Text]:
+    forms = ((case, form) for case in cases for form in (case.flawed, case.control))
+    return [Text(form.question, form is case.flawed, case.base_case_id) for case, form in forms]
 
 
 def loaded(path: Path) -> dict[str, list[Text]]:
@@ -114,26 +101,34 @@ def loaded(path: Path) -> dict[str, list[Text]]:
 
 
 def show(name: str, texts: Sequence[Text]) -> None:
+    sources = len({t.source for t in texts})
+    if sources < FEWEST:
+        print(f"| {name} | of {sources} problems | too few | not shown |", flush=True)
+        return
     value, low, high = auc(texts)
     verdict = "met" if high <= BAR else "not met" if low > BAR else "not shown"
     flawed = sum(t.flawed for t in texts)
     print(
-        f"| {name} | {flawed} + {len(texts) - flawed} | {value:.2f} [{low:.2f}, {high:.2f}] | {verdict} |", flush=True
+        f"| {name} | {flawed} + {len(texts) - flawed} of {sources} | {value:.2f} [{low:.2f}, {high:.2f}] | {verdict} |",
+        flush=True,
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=Path, default=CORPORA / "problems__gsm8k_sample.parquet")
+    parser.add_argument("--n", type=int, default=1000, help="cases of each kind")
     parser.add_argument("--sets", type=Path, default=CORPORA / "problems__flawed_math.parquet")
     given = parser.parse_args()
     began = time.monotonic()
-    problems = worked(given.problems)
     print(f"| set | flawed + control | AUC by wording | upper bound <= {BAR} |\n|---|---|---|---|")
+    for kind in KINDS[1:]:  # no template has an idle quantity of its own
+        show(f"built in: {kind}", made(built_in, kind, given.n))
     for kind in KINDS:
-        show(f"made: {kind}", made(problems, kind))
+        show(f"worked problems: {kind}", made(partial(of_file, given.problems), kind, given.n))
     for source, texts in loaded(given.sets).items():
         show(f"loaded: {source}", texts)
+    show("loaded: all, beside the controls that there are", both(flawed_sets.loaded(given.sets).cases))
     print(f"\n{time.monotonic() - began:.0f} s")
 
 

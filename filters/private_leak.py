@@ -18,6 +18,14 @@ from schemas.judgement import KEEP, Verdict
 from schemas.scenario import Fact, Scenario, View
 
 SPAN = 8
+_SMALL = tuple(
+    re.findall(
+        r"\w+",
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+        " seventeen eighteen nineteen",
+    )
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def leaked(text: str, secrets: Mapping[str, str], known: str = "", span: int = SPAN) -> list[str]:
@@ -49,13 +57,22 @@ def distinctive(value: str) -> bool:
     return digits >= 4 or (letters >= 10 and len(_tokens(value)) >= 2)
 
 
+def answer_said(text: str, answer: str, given: str) -> bool:
+    """Whether a text says an answer that `given` does not; a number also in words, or with its thousands apart."""
+    return _is_answer_like(answer) and _says(text, answer) and not _says(given, answer)
+
+
 class PrivateLeak(Filter):
-    """Drops dialogues in which a role says what only another may know, or the partner gives the answer away."""
+    """Drops dialogues in which a role says what only another may know, or in which the partner gives the answer or a
+    run of its solution away before the learner is right.
+    """
 
     span: int = SPAN
     """Tokens in a row that prove a leak."""
     answers: tuple[str, ...] = ("answer",)
     """Names in `View.private` whose value must come from the learner first. The verifier's answer always counts."""
+    solutions: tuple[str, ...] = ("solution",)
+    """Names in `View.private` of which the partner may say no run of `span` tokens before the learner is right."""
 
     def judge(self, dialogue: Dialogue) -> Verdict:
         scenario = dialogue.scenario
@@ -64,7 +81,7 @@ class PrivateLeak(Filter):
         secrets[dialogue.learner] = {n: s for n, s in secrets.get(dialogue.learner, {}).items() if n not in found}
         out: set[str] = set()
         heard: list[str] = [view.public for view in scenario.views.values()]
-        answered = False
+        right = False
         for i, turn in enumerate(dialogue.turns):
             out.update(turn.facts_disclosed, turn.facts_volunteered)
             if turn.kind != "utterance" or not turn.text or turn.role not in scenario.views:
@@ -77,26 +94,55 @@ class PrivateLeak(Filter):
             never = {f.id: f.text for f in scenario.views[turn.role].facts if f.disclose == "never"}
             if never and leaked(turn.text, never, "\n".join(heard), self.span):
                 return Verdict(keep=False, reason="forbidden_disclosure", detail=f"turn {i} ({turn.role})")
-            answered = answered or (turn.role == dialogue.learner and turn.answer is not None)
-            if not answered and turn.role == dialogue.partner and self._reveals(turn.text, scenario, heard, turn.role):
-                return Verdict(keep=False, reason="answer_revealed", detail=f"turn {i} ({turn.role})")
+            right = right or (turn.answer is not None and turn.answer_correct is not False)
+            teaches = not right and turn.role == dialogue.partner
+            if teaches and (reason := self._revealed(turn.text, scenario, heard, turn.role)):
+                return Verdict(keep=False, reason=reason, detail=f"turn {i} ({turn.role})")
             heard.append(turn.text)
         return KEEP
 
-    def _reveals(self, text: str, scenario: Scenario, heard: Iterable[str], role: str) -> bool:
-        """Whether the partner says an answer that neither the problem, its facts nor anybody before holds."""
+    def _revealed(self, text: str, scenario: Scenario, heard: Iterable[str], role: str) -> str | None:
+        """Why, where the partner says an answer or a run of a solution that neither the problem, its facts nor anybody
+        before holds.
+        """
         view = scenario.views[role]
         answers = [view.private[name] for name in self.answers if name in view.private]
         if scenario.verifier is not None:
             answers.append(scenario.verifier.answer)
-        if not answers:
-            return False
-        said = _spaced(text)
-        answers = [answer for answer in answers if _is_answer_like(answer) and _contains(said, answer)]
-        if not answers:
-            return False
-        given = _spaced("\n".join([*heard, view.public, *(f"{f.text} {f.value}" for f in scenario.facts)]))
-        return not all(_contains(given, answer) for answer in answers)
+        given = "\n".join([*heard, view.public, *(f"{f.text} {f.value}" for f in scenario.facts)])
+        if any(answer_said(text, answer, given) for answer in answers):
+            return "answer_revealed"
+        solutions = {name: view.private[name] for name in self.solutions if name in view.private}
+        return "solution_revealed" if leaked(text, solutions, given, self.span) else None
+
+
+def _says(text: str, answer: str) -> bool:
+    if _contains(_spaced(text), answer):
+        return True
+    wanted = _numbers(answer)
+    return len(_tokens(answer)) == len(wanted) == 1 and wanted <= _numbers(text)
+
+
+@lru_cache(maxsize=2048)
+def _numbers(text: str) -> frozenset[str]:
+    """In digits, without thousands' separators or zeros behind the point; those in words from 2 to 99 ("one" is a
+    pronoun).
+    """
+    found: set[str] = set()
+    tens = ""
+    for word in _tokens(text):
+        if word[0].isdigit():
+            found.add(re.sub(r",(?=\d{3})", "", word).removesuffix(".0").removesuffix(".00"))
+        elif word in _SMALL:
+            ones = _SMALL.index(word)
+            if tens and ones < 10:
+                found.discard(tens)
+                found.add(str(int(tens) + ones))
+            elif ones != 1:
+                found.add(str(ones))
+        tens = str(10 * (2 + _TENS.index(word))) if word in _TENS else ""
+        found |= {tens} - {""}
+    return frozenset(found)
 
 
 def _is_answer_like(answer: str) -> bool:

@@ -1,5 +1,6 @@
 """The program of a teacher: what is told, refused or held back follows from scenario and turns alone."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,14 +8,21 @@ from typing import Any, Self
 
 from generators.latents.fitted import Person
 from generators.latents.session import SessionLatents
+from generators.latents.tagger import is_question
 from generators.ledger import Due, due, told
+from generators.matching import nearest_fact
 from generators.noise.typing import TypingStyle
+from generators.teacher_moves import INTENTS, TeacherMove, by_words
+from schemas.contracts import Services
 from schemas.dialogue import Move, Turn
 from schemas.identity import rng
 from schemas.scenario import Fact, Scenario, View
 
 MOST_ANSWERS = 2
 """With everything known that can be; a student who is still wrong then is stuck, and the lesson ends."""
+
+METHOD = "method"
+"""What a question is `about` that asks for no fact but how to go on."""
 
 _REDIRECTS = (
     "Hm, what exactly do you need to know?",
@@ -123,10 +131,30 @@ class Lesson:
         return rng(self.scenario.seed, what, len(self.turns)).choice([w for w in words if w not in said] or words)
 
 
+async def asked(lesson: Lesson, text: str, services: Services) -> tuple[str, ...]:
+    """Ids of what a student's message asks for, in its order; each of several questions for one thing at most. Of
+    equally near facts one that has not come out counts.
+    """
+    facts = [*lesson.missing, *(fact for fact in lesson.view.facts if fact not in lesson.missing)]
+    sentences = [s for s in re.findall(r"[^.!?\n]+[.!?\n]*", text) if is_question(s)]
+    found = [await nearest_fact(q, facts, services) for q in (sentences if len(sentences) > 1 else [text])]
+    return tuple(dict.fromkeys(fact.id for fact in found if fact is not None))
+
+
+def moved(turn: Turn) -> TeacherMove:
+    """What kind of teaching a teacher's turn is: by the program's intent, where it has one."""
+    if turn.intent_requested is None:
+        return by_words(turn.text or "")
+    return "probing" if turn.labels.get("hint") in _CHECKS else INTENTS.get(turn.intent_requested, "generic")
+
+
 def teacher_move(lesson: Lesson) -> Move:
     last = lesson.turns[-1]
     if last.answer is not None:
         return _feedback(lesson, last)
+    if last.labels.get("about") == METHOD:
+        hint = _hint(lesson)
+        return _worded("hint", hint, hint=hint)
     session = lesson.session
     now = due(lesson.view, lesson.turns, session, last.facts_asked)
     costs = session.cell == "hurry" or not now.tell or bool(now.withheld)

@@ -31,7 +31,7 @@ MEANING = {
     "base_case_id": "What the scenario was derived from; the unit of the splits.",
     "scenario_id": "Stable id of the sampled case.",
     "recipe": "Name of the recipe that published the row.",
-    "seed": "Every draw of the dialogue derives from it; the same for siblings.",
+    "seed": "Every draw of the dialogue derives from it; the same for siblings, but for further samples of one policy.",
     "split": "train, validation or test, by base case.",
     "learner": "Role of the party a trainer trains; `assistant` in `messages`.",
     "partner": "The other role; `user` in `messages`. Realism looks at this side.",

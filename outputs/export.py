@@ -8,12 +8,13 @@ import orjson
 
 from outputs.columns import PRIVATE
 from outputs.files import atomic_file
+from outputs.sft import sft, sft_primed
 from schemas.dialogue import Turn
 from schemas.errors import InputError, did_you_mean
 from schemas.record import Record, messages, to_row
 
-RowOf = Callable[[Record, frozenset[str]], dict[str, Any]]
-"""A record and the private columns asked for -> one JSON-able row."""
+RowsOf = Callable[[Record, frozenset[str]], Iterable[dict[str, Any]]]
+"""A record and the private columns asked for -> its JSON-able rows."""
 
 
 def export(records: Iterable[Record], format: str, path: Path, private: bool | Collection[str] = False) -> int:
@@ -23,16 +24,16 @@ def export(records: Iterable[Record], format: str, path: Path, private: bool | C
     """
     if format not in FORMATS:
         raise InputError(f"export: no format {format!r}{did_you_mean(format, FORMATS)}")
-    row_of, asked = FORMATS[format], _asked(private)
+    rows_of, asked = FORMATS[format], _asked(private)
     count = 0
     with atomic_file(path) as file:
-        for record in records:
-            file.write(orjson.dumps(row_of(record, asked), option=orjson.OPT_APPEND_NEWLINE))
+        for row in (row for record in records for row in rows_of(record, asked)):
+            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
             count += 1
     return count
 
 
-def jsonl(record: Record, private: frozenset[str]) -> dict[str, Any]:
+def jsonl(record: Record, private: frozenset[str]) -> list[dict[str, Any]]:
     """One dialogue: ids, messages, public labels, rewards without their parts (which may quote a hidden answer)."""
     dialogue, scenario = record.dialogue, record.dialogue.scenario
     row = {
@@ -53,10 +54,10 @@ def jsonl(record: Record, private: frozenset[str]) -> dict[str, Any]:
     if private:
         whole = to_row(record)
         row["private"] = {name: whole[name] for name in sorted(private)}
-    return row
+    return [row]
 
 
-FORMATS: Mapping[str, RowOf] = {"jsonl": jsonl}
+FORMATS: Mapping[str, RowsOf] = {"jsonl": jsonl, "sft": sft, "sft_primed": sft_primed}
 
 
 def _asked(private: bool | Collection[str]) -> frozenset[str]:

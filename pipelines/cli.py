@@ -113,6 +113,29 @@ def check(
     return checking.check(recipe, set_ or [], quick)
 
 
+@app.command(epilog="Example: overture probe recipes/external.yaml --role external --facts 120 --problems 74")
+def probe(
+    recipe: RecipePath,
+    model: Annotated[str | None, typer.Option("--model", help="Which of the recipe's, by its name there.")] = None,
+    role: Annotated[
+        str | None, typer.Option("--role", help="The model of this role. Default: the first family's learner.")
+    ] = None,
+    facts: Annotated[int, typer.Option(help="Made-up facts asked for, a multiple of 4; half choose the prompt.")] = 60,
+    prompts: Annotated[int, typer.Option(help="Instructions tried, for facts and for problems each.")] = 8,
+    problems: Annotated[int, typer.Option(help="Put with and without what they need; half choose the prompt.")] = 40,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write. Default: runs/<recipe name>-probe.")
+    ] = None,
+    set_: Sets = None,
+    seed: Seed = None,
+) -> int:
+    """What prompting alone can do for a model: tell it nothing new, and perhaps make it ask."""
+    from pipelines import probe as probing
+
+    sizes = probing.Sizes(facts, prompts, problems)
+    return probing.probe(recipe, _sets(set_, None, seed), sizes, model, role, out)
+
+
 @app.command(epilog="Example: overture serve recipes/quickstart.yaml")
 def serve(recipe: RecipePath, set_: Sets = None) -> int:
     """Start a recipe's own servers and keep them up until Ctrl-C: commands that need them find them."""
@@ -194,6 +217,25 @@ def generate(
         return commands.generate(recipe, out, sets, metrics)
 
 
+@app.command(epilog="Example: overture forecast runs/quickstart --out forecasts.parquet --scripted")
+def forecast(
+    run_dir: RunPath,
+    out: OutFile,
+    family: Annotated[str | None, typer.Option(help="This one alone.")] = None,
+    cuts: Annotated[int, typer.Option(min=1, help="Turns at which each dialogue is cut.")] = 1,
+    rollouts: Annotated[int, typer.Option(min=1, help="Of each kind, at each cut.")] = 20,
+    threshold: Annotated[float, typer.Option(help="From which success is to be expected.")] = 0.5,
+    limit: Annotated[int | None, typer.Option(min=1, help="Cut at most this many dialogues.")] = None,
+    scripted: Annotated[
+        bool, typer.Option("--scripted", help="Roll on in the program's own words: no language model is asked.")
+    ] = False,
+) -> int:
+    """Cut dialogues of a run and say how they will end, by rolling on: a rate for each cut, and what it is worth."""
+    from pipelines import forecast
+
+    return forecast.forecast(run_dir, out, forecast.Sizes(cuts, rollouts, threshold, limit), family, scripted)
+
+
 @app.command(epilog="Example: overture judge chats.parquet --reference pypi:chitchat-dataset --out judged.parquet")
 def judge(path: Dialogues, out: OutFile = Path("judged.parquet"), reference: ReferenceSpec = None) -> int:
     """Filter dialogues and score their realism against real ones."""
@@ -226,7 +268,7 @@ def score(path: Dialogues, out: OutFile = Path("scored.parquet")) -> int:
 @app.command(epilog="Example: overture export runs/quickstart --format jsonl --out dialogues.jsonl")
 def export(
     path: Dialogues,
-    format_: Annotated[str, typer.Option("--format", help="jsonl")] = "jsonl",
+    format_: Annotated[str, typer.Option("--format", help="jsonl; sft, sft_primed: the learner's turns")] = "jsonl",
     out: OutFile = Path("dialogues.jsonl"),
     private: Annotated[bool, typer.Option(help="With the private parts: facts, views, solutions.")] = False,
 ) -> int:

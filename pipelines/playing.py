@@ -29,7 +29,7 @@ from pipelines.rundir import RunDir
 from pipelines.scenarios import group
 from pipelines.services import DialogueCalls, JournalledChat, Models, Usage
 from pipelines.terminal import LEFT, Terminal
-from pipelines.worker import judge, reward
+from pipelines.worker import judge, rewarded
 from schemas.contracts import JUDGE, Detector, Family, Speaker
 from schemas.dialogue import Dialogue, Ending
 from schemas.errors import InputError, StorageError, did_you_mean
@@ -187,7 +187,7 @@ async def _played(sitting: Sitting, terminal: Terminal, journal: Journal, server
         return Record(
             dialogue=dialogue,
             recipe=recipe.name,
-            rewards=tuple(await reward(dialogue, recipe.rewards, services)) if verdict.keep else (),
+            rewards=(await rewarded(dialogue, recipe.rewards, services))[0] if verdict.keep else (),
             selection=None if verdict.keep else Selection(keep=False, reason=verdict.reason),
         )
 

@@ -18,7 +18,7 @@ from pipelines.recipe_families import FamilyEntry
 from pipelines.recipe_models import Amount, Count, Embedding, LlamaCpp, LocalEmbedder, Model, Part
 from pipelines.recipe_stages import build
 from pipelines.recipe_yaml import Document, Loc, override, read
-from schemas.contracts import JUDGE, Discriminator, Filter, Reward, Selector
+from schemas.contracts import JUDGE, SOLVER, Discriminator, Filter, Reward, Selector
 from schemas.errors import RecipeError, did_you_mean
 from schemas.stage import Stage
 
@@ -88,7 +88,8 @@ class Recipe(Part):
     )
     roles: dict[str, str] = Field(default_factory=dict, validate_default=True)
     """Role -> name of its model. Default: `default`, or the only model. `judge`, if named, reads messages for the
-    program (`generators.judging`); it is no simulated partner's model.
+    program (`generators.judging`); it is no simulated partner's model. `solver`, if named, tries the learner's problem
+    for the rewards that ask one (`rewards.solving`).
     """
     embedder: Embedding = LocalEmbedder()
     filters: tuple[FilterStage, ...] = Field(default_factory=lambda: tuple(build(s, Filter) for s in DEFAULT_FILTERS))
@@ -145,7 +146,7 @@ class Recipe(Part):
 
 
 def _roles(roles: Mapping[str, str], families: Sequence[FamilyEntry], models: Mapping[str, Any]) -> dict[str, str]:
-    known = sorted({role for entry in families for role in entry.speakers} | ({JUDGE} & roles.keys()))
+    known = sorted({role for entry in families for role in entry.speakers} | ({JUDGE, SOLVER} & roles.keys()))
     for role, model in roles.items():
         if role not in known:
             raise fault(f"no family of this recipe has this role{did_you_mean(role, known)}", role)

@@ -6,27 +6,33 @@ from schemas.scenario import Policy, Scenario
 
 
 def group(entry: FamilyEntry, index: int, seed: int, fingerprint: str) -> list[Scenario]:
-    """The siblings of a case: the same scenario, latents and seeds under each policy, in each of the family's variants.
-    `fingerprint`: of generation.
+    """The siblings of a case: the same scenario, latents and seeds under each policy, in each of the family's variants;
+    the second and later samples of a policy have seeds of their own. `fingerprint`: of generation.
     """
     case = entry.family.sample(rng(seed, entry.name, index))
     group_id = stable_hash(fingerprint, entry.name, index)
     play = derive(seed, entry.name, index, "play")
-    policies = entry.policies
+    policies = [drawn(choice, play, place) for place, choice in enumerate(entry.policies)]
+    seeds = [sample_seed(play, policies[:place].count(policy)) for place, policy in enumerate(policies)]
     return [
         entry.family.vary(case, sibling // len(policies)).model_copy(
             update={
                 "index": index,
-                "seed": play,
+                "seed": seeds[sibling % len(policies)],
                 "scenario_id": group_id,
                 "group_id": group_id,
                 "dialogue_id": stable_hash(fingerprint, entry.name, index, sibling),
-                "policy": drawn(policies[sibling % len(policies)], play, sibling % len(policies)),
+                "policy": policies[sibling % len(policies)],
                 "sibling": sibling,
             }
         )
         for sibling in range(entry.siblings)
     ]
+
+
+def sample_seed(play: int, sample: int) -> int:
+    """Of sample number `sample` of a policy, from 0: the same seed would be the same dialogue again."""
+    return derive(play, "sample", sample) if sample else play
 
 
 def drawn(choice: Policy | dict[Policy, float], seed: int, sibling: int) -> Policy:

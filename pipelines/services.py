@@ -13,7 +13,7 @@ from inference.pool import Pool
 from pipelines.confined import passes
 from pipelines.journal import Answer, Journal, Place
 from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
-from schemas.contracts import JUDGE, Services, by_code
+from schemas.contracts import JUDGE, KNOWS_BOTH, SOLVER, Services, by_code
 from schemas.errors import ContentError, ContextOverflow, InvalidOutput, Unanswered
 from schemas.identity import stable_hash
 from schemas.scenario import Checked, Verifier
@@ -125,7 +125,8 @@ class JournalledChat:
             request = replace(
                 request, sampling=Sampling.model_validate({**request.sampling.model_dump(), **self.sampling})
             )
-        speaks = self.role != JUDGE  # which knows both sides, and comes back to no context
+        # else it is shown more than one side, and comes back to no context
+        speaks = self.role not in (JUDGE, SOLVER) and not request.key.step.startswith(KNOWS_BOTH)
         if speaks:
             self.calls.prompts.append(Prompt(self.role, request.key.turn, request.messages))
         asked = self.model.prepare(request)

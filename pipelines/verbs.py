@@ -23,6 +23,7 @@ from outputs.export import export
 from outputs.manifest import FunnelStep, Manifest
 from outputs.parquet import part_writer
 from outputs.report import write_report
+from outputs.sft import PRIMED, left_out
 from outputs.view import view
 from pipelines import measure
 from pipelines import recipe as recipes
@@ -174,8 +175,17 @@ def score(path: Path, out: Path) -> int:
 
 
 def export_file(path: Path, format_: str, out: Path, private: bool) -> int:
-    rows = export(read_dialogues(path), format_, out, private)
-    OUT.print(f"{rows} dialogues. Wrote {out}")
+    lost: Counter[str] = Counter()
+
+    def read() -> Iterator[Record]:
+        for record in read_dialogues(path):
+            if format_ in PRIMED and (reason := left_out(record, PRIMED[format_])):
+                lost[reason] += 1
+            yield record
+
+    rows = export(read(), format_, out, private)
+    gone = f" Left out: {', '.join(f'{n} {reason}' for reason, n in lost.most_common())}." if lost else ""
+    OUT.print(f"{rows} {'turns' if format_ in PRIMED else 'dialogues'}.{gone} Wrote {out}")
     return 0
 
 

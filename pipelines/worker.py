@@ -35,7 +35,7 @@ from pipelines.scenarios import group
 from pipelines.services import DialogueCalls, Models, Prompt, RoleModel
 from pipelines.shards import Shard, Spool
 from schemas.chat import EndpointSpec
-from schemas.contracts import Detector, Filter, Reward, Services
+from schemas.contracts import Detector, Filter, GroupReward, Reward, Services
 from schemas.dialogue import Dialogue
 from schemas.errors import OvertureError
 from schemas.judgement import RewardValue, Selection, Verdict
@@ -99,6 +99,8 @@ class Worker:
         detectors = tuple(f for f in job.recipe.filters if isinstance(f, Detector))
         self._watch = Watch(detectors, job.recipe.remakes)
         self._open: dict[Shard, Spool] = {}
+        self._groups: dict[str, list[Record]] = {}
+        """What is there of groups that are not whole yet."""
         self.progress = Progress()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -132,8 +134,13 @@ class Worker:
         finally:
             self._admission.leave(self._models.held(calls))
         self._count(record)
+        group = self._groups.setdefault(scenario.group_id, [])
+        group.append(record)
+        if len(group) < entry.siblings:
+            return
         spool = self._open[shard]
-        spool.add(record)
+        for whole in compared(self._groups.pop(scenario.group_id), self._job.recipe.rewards):
+            spool.add(whole)
         if spool.rows == (shard.stop - shard.start) * entry.siblings:
             self._close(shard)
 
@@ -155,12 +162,14 @@ class Worker:
         self.progress.turns += len(record.dialogue.turns)
 
     async def _judged(self, dialogue: Dialogue, shard: Shard, services: Services, prompts: Iterable[Prompt]) -> Record:
-        verdict = judge(dialogue, self._job.recipe.filters, prompts)
+        verdict, rewards = judge(dialogue, self._job.recipe.filters, prompts), tuple[RewardValue, ...]()
+        if verdict.keep:
+            rewards, verdict = await rewarded(dialogue, self._job.recipe.rewards, services)
         return Record(
             dialogue=dialogue,
             recipe=self._job.recipe.name,
             round=shard.round,
-            rewards=tuple(await reward(dialogue, self._job.recipe.rewards, services)) if verdict.keep else (),
+            rewards=rewards,
             selection=None if verdict.keep else Selection(keep=False, reason=verdict.reason),
         )
 
@@ -178,8 +187,26 @@ def judge(dialogue: Dialogue, filters: Iterable[Filter], prompts: Iterable[Promp
     return Verdict(keep=True)
 
 
-async def reward(dialogue: Dialogue, rewards: Iterable[Reward], services: Services) -> list[RewardValue]:
-    return [value for stage in rewards for value in await stage.annotate(dialogue, services)]
+async def rewarded(
+    dialogue: Dialogue, rewards: Iterable[Reward], services: Services
+) -> tuple[tuple[RewardValue, ...], Verdict]:
+    """All values, and the first verdict on them that drops, else keep."""
+    values, verdict = list[RewardValue](), Verdict(keep=True)
+    for stage in rewards:
+        found = await stage.annotate(dialogue, services)
+        values += found
+        if verdict.keep and not (said := stage.verdict(found)).keep:
+            verdict = said.model_copy(update={"by": stage.import_path()})
+    return tuple(values), verdict
+
+
+def compared(group: Iterable[Record], rewards: Iterable[Reward]) -> list[Record]:
+    """The dialogues of a group by sibling, the valid ones with what they are worth beside one another."""
+    records = sorted(group, key=lambda record: record.dialogue.scenario.sibling)
+    valid = [record for record in records if record.selection is None]
+    values = [stage.compare(valid) for stage in rewards if isinstance(stage, GroupReward)]
+    beside = {r.dialogue.id: found for r, *found in zip(valid, *values, strict=True)}
+    return [r.model_copy(update={"rewards": (*r.rewards, *beside.get(r.dialogue.id, ()))}) for r in records]
 
 
 @asynccontextmanager

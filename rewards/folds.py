@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from schemas.dialogue import Dialogue, Turn
+from schemas.record import Record
 from schemas.scenario import Fact
 
 _ASKS = re.compile(r"\?[\s!?.\"'”’»)\]]*$")
@@ -31,11 +32,11 @@ def is_correct(dialogue: Dialogue, turn: Turn) -> bool | None:
 
 
 def success(dialogue: Dialogue) -> tuple[float | None, str | None]:
-    """1 if the learner's last answer verifies, else 0 (methods §2); without a verifier what the family's program found;
-    None with the reason where nothing can be said.
+    """1 if the learner's last answer verifies, else 0 (methods §2); without a verifier, and where to ask in vain is a
+    failure (methods §4), what the family's program found; None with the reason where nothing can be said.
     """
     verifier = dialogue.scenario.verifier
-    if verifier is None:
+    if verifier is None or "final_correct" in dialogue.outcome:  # that label says more counts than a right answer
         return _recorded(dialogue)
     answers = [t for _, t in learner_turns(dialogue) if t.answer is not None]
     if answers and is_correct(dialogue, answers[-1]):
@@ -57,6 +58,28 @@ def wanted_facts(dialogue: Dialogue) -> list[Fact]:
     held = [f for f in dialogue.scenario.facts if f.holder != dialogue.learner]
     required = [f for f in held if f.required]
     return required if required or dialogue.scenario.verifier is not None else held
+
+
+def substituted(dialogue: Dialogue) -> bool:
+    """Whether somebody else's words stand for a turn of the learner's (Q-priming, methods §2)."""
+    return any(t.labels.get("question_substituted") for _, t in learner_turns(dialogue))
+
+
+def on_policy(dialogue: Dialogue) -> bool:
+    """Whether the learner said every turn itself, and from what it could know."""
+    return not substituted(dialogue) and not any(t.labels.get("clairvoyant") for _, t in learner_turns(dialogue))
+
+
+def value_of(record: Record, name: str) -> tuple[float | None, str]:
+    """What a dialogue has by a reward of the whole dialogue, or None and why."""
+    found = next((r for r in record.rewards if r.name == name and r.scope == "dialogue"), None)
+    return (None, f"no_{name}") if found is None else (found.value, found.reason or "ok")
+
+
+def same_case(record: Record, other: Record) -> bool:
+    """Whether two siblings played one form of their case: a group may hold counterfactual ones."""
+    mine, theirs = record.dialogue.scenario, other.dialogue.scenario
+    return (mine.views, mine.plan, mine.verifier) == (theirs.views, theirs.plan, theirs.verifier)
 
 
 def before_each(dialogue: Dialogue) -> Iterator[tuple[int, Turn, frozenset[str]]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from schemas.chat import ChatReply, ChatRequest
 from schemas.dialogue import Dialogue, Ending, Move, Said, Turn, listened
 from schemas.judgement import KEEP, Fault, Judged, RewardValue, Selection, Verdict
+from schemas.record import Record
 from schemas.scenario import Checked, Scenario, Verifier, View
 from schemas.stage import Stage
 
@@ -52,6 +53,12 @@ async def by_code(verifier: Verifier, answer: str, turn: int) -> Checked:
 
 JUDGE = "judge"
 """The role of a model that reads messages for the program and speaks to nobody; it is shown what both sides hold."""
+SOLVER = "solver"
+"""The role of a model that tries the learner's problem afresh, to see what a turn gives away or is good for."""
+KNOWS_BOTH = "knows_both"
+"""How the `step` of a call begins in which a speaker's model is shown what both sides hold, beside the conversation it
+has as that speaker; the program decides what of its answer may be said.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,12 @@ class Family(Stage):
     @abstractmethod
     def sample(self, rng: Random) -> Scenario:
         """One case. All randomness comes from `rng`; ids, policy and sibling are set by the caller."""
+
+    def another(self, case: Callable[[], Random], rng: Random) -> Scenario | None:
+        """A case with the public text of what `sample(case())` gives, if it can have it, its hidden side drawn anew
+        from the prior. Default: None, samples of the same base case have the same public text anyway.
+        """
+        return None
 
     @property
     def variants(self) -> int:
@@ -209,3 +222,19 @@ class Reward(Stage):
 
     @abstractmethod
     async def annotate(self, dialogue: Dialogue, services: Services) -> list[RewardValue]: ...
+
+    def verdict(self, values: Sequence[RewardValue]) -> Verdict:
+        """Whether a dialogue stays that has these values of this reward. Default: it does."""
+        return KEEP
+
+
+class GroupReward(Reward):
+    """Compares the dialogues of a group by the rewards that each has by itself."""
+
+    async def annotate(self, dialogue: Dialogue, services: Services) -> list[RewardValue]:
+        """Nothing: a dialogue alone has none of it."""
+        return []
+
+    @abstractmethod
+    def compare(self, group: Sequence[Record]) -> list[RewardValue]:
+        """One a dialogue, in their order. `group`: its valid dialogues."""

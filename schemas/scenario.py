@@ -98,14 +98,16 @@ class View(Value):
 
 
 class Scenario(Value):
-    """Everything fixed before the first turn. Siblings share all but `policy`, `sibling` and `dialogue_id`."""
+    """Everything fixed before the first turn. Siblings share all but `policy`, `sibling` and `dialogue_id`; several
+    samples of one policy differ in `seed`, too.
+    """
 
     family: str
     domain: str
     base_case_id: str
     """What this case was derived from: the unit of train/validation/test splits."""
     seed: int
-    """Every draw of the dialogue derives from it; the same for all siblings."""
+    """Every draw of the dialogue derives from it; the same for siblings of different policies."""
     goal: str
     views: dict[str, View]
     """By role. The roles that speak are its keys."""

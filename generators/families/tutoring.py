@@ -6,8 +6,7 @@ The student is the learner. Policies: `proactive` asks for what is visibly missi
 once and asks only after it was told that it is wrong; `privileged` knows what the teacher has and what it welcomes.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -17,8 +16,7 @@ from pydantic import Field
 
 from generators.latents.fitted import FittedLatents, Latents, committed
 from generators.latents.session import Cell, SessionLatents, draw_session
-from generators.latents.tagger import is_question
-from generators.matching import nearest_fact
+from generators.priming import primed
 from generators.speakers.chat_user import TYPING
 from generators.speakers.external import FREE
 from generators.speakers.student import Student
@@ -27,7 +25,7 @@ from generators.tasks import catalog, external
 from generators.tasks.answers import read_answer
 from generators.tasks.distractors import with_distractor
 from generators.tasks.problem import AnswerKind, Problem
-from generators.teaching import Lesson, teacher_move, typing_of
+from generators.teaching import Lesson, asked, moved, teacher_move, typing_of
 from schemas.contracts import Family, Services, Speaker
 from schemas.dialogue import Ending, Move, Turn
 from schemas.scenario import Fact, Scenario, Verifier, View
@@ -78,6 +76,10 @@ class Tutoring(Family):
     """How often asking is needed, needless, unwelcome or hopeless, by weight."""
     most_withheld: int = Field(default=2, ge=1)
     """Most facts withheld from one problem."""
+    substitution: float = Field(default=0.0, ge=0, le=1)
+    """Q-priming: a wrong answer in student turn t is replaced by a question with probability substitution^t; the
+    method's is .75. Such dialogues are no samples of a policy (`generators.priming`).
+    """
     max_turns: int = 8
     """Most messages of a dialogue, the problem's statement included."""
 
@@ -109,9 +111,17 @@ class Tutoring(Family):
                 "answer_format": problem.answer_format,
                 "answer_kind": problem.verifier.kind,
                 "choices": list(problem.choices),
+                "altered": problem.altered.model_dump() if known and problem.altered else None,
             },
             max_turns=self.max_turns,
         )
+
+    def another(self, case: Callable[[], Random], rng: Random) -> Scenario | None:
+        """The same problem with another teacher; in some cells it would lack more, or less."""
+        other = self.sample(rng).session_latents
+        same = self.model_copy(update={"cells": {other["cell"]: 1.0}}).sample(case())
+        person = {name: other[name] for name in SessionLatents.model_fields if name != "background"}
+        return same.model_copy(update={"session_latents": same.session_latents | person})
 
     def _case(self, rng: Random) -> tuple[SessionLatents, Problem]:
         """A teacher and a problem."""
@@ -148,8 +158,10 @@ class Tutoring(Family):
 
     async def observe(self, scenario: Scenario, turns: Sequence[Turn], turn: Turn, services: Services) -> Turn:
         """The verifier's result, and which withheld facts a question is about: neither side may compute them. Of a
-        free student, its answer, too.
+        free student, its answer, too; of a teacher, what kind of teaching it is.
         """
+        if turn.role == "teacher" and turns:
+            return turn.model_copy(update={"labels": turn.labels | {"teacher_move": moved(turn)}})
         if turn.role == "student" and turn.intent_requested == FREE:
             turn = _read(turn, scenario.plan["answer_kind"], scenario.plan["choices"])
         if turn.role == "student" and scenario.policy == "privileged":
@@ -158,11 +170,12 @@ class Tutoring(Family):
         if turn.answer is not None and scenario.verifier is not None:
             checked = await services.verify(scenario.verifier, turn.answer, len(turns))
             labels = turn.labels | {"verdict": checked.reason}
-            return turn.model_copy(update={"answer_correct": checked.correct, "labels": labels})
+            turn = turn.model_copy(update={"answer_correct": checked.correct, "labels": labels})
+            may = self.substitution > 0 and scenario.policy in ("reactive", "proactive") and not checked.correct
+            return await primed(Lesson.of(scenario, turns), turn, self.substitution, services) if may else turn
         if turn.role == "student" and "ask" in turn.acts:
-            missing = Lesson.of(scenario, turns).missing
-            known = [fact for fact in scenario.views["teacher"].facts if fact not in missing]
-            return turn.model_copy(update={"facts_asked": await _asked(turn.text or "", [*missing, *known], services)})
+            found = await asked(Lesson.of(scenario, turns), turn.text or "", services)
+            return turn.model_copy(update={"facts_asked": found})
         return turn
 
     def outcome(self, scenario: Scenario, turns: Sequence[Turn], ending: Ending) -> dict[str, Any]:
@@ -177,16 +190,6 @@ class Tutoring(Family):
             "questions": sum(t.role == "student" and "ask" in t.acts for t in turns),
             "patience_spent": lesson.spent,
         }
-
-
-async def _asked(text: str, facts: Sequence[Fact], services: Services) -> tuple[str, ...]:
-    """Ids of what a message asks for, in its order; each of several questions for one thing at most.
-
-    `facts`: of equally near ones the first counts.
-    """
-    sentences = [s for s in re.findall(r"[^.!?\n]+[.!?\n]*", text) if is_question(s)]
-    found = [await nearest_fact(q, facts, services) for q in (sentences if len(sentences) > 1 else [text])]
-    return tuple(dict.fromkeys(fact.id for fact in found if fact is not None))
 
 
 def _student(lesson: Lesson) -> Move:

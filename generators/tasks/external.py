@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -19,9 +20,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from generators.tasks.problem import Problem, answer_format
+from generators.tasks.executable import Unreadable, executable
+from generators.tasks.problem import Altered, Problem, answer_format
 from schemas.errors import DataError, did_you_mean
-from schemas.identity import stable_hash
+from schemas.identity import rng, stable_hash
 from schemas.scenario import Verifier, parse_number
 
 COLUMNS = ("problem_id", "question", "answer", "solution", "answerable", "choices", "tests", "meta")
@@ -50,8 +52,13 @@ class Loaded:
 
 def stream(path: Path) -> Iterator[Problem | Refused]:
     """Every row of the file, in order, as a problem or as refused. Raises DataError at the row that cannot be read."""
+    return (item for _, item in with_rows(path))
+
+
+def with_rows(path: Path) -> Iterator[tuple[Mapping[str, Any], Problem | Refused]]:
+    """As `stream`, each beside its row, whose `meta` is parsed."""
     rows = _parquet(path) if path.suffix == ".parquet" else _jsonl(path)
-    return (_problem(number, row) for number, row in enumerate(rows, 1))
+    return ((row | {"meta": _meta(row.get("meta"))}, _problem(number, row)) for number, row in enumerate(rows, 1))
 
 
 def load(path: Path, limit: int | None = None) -> Loaded:
@@ -143,7 +150,24 @@ def _problem(number: int, row: Mapping[str, Any]) -> Problem | Refused:
         verifier=verifier,
         answer_format=answer_format(verifier.kind, choices),
         choices=choices,
+        altered=_altered(question, f"{_text(row.get('solution'))} {answer}", verifier),
     )
+
+
+def _altered(question: str, worked: str, verifier: Verifier) -> Altered | None:
+    """With other numbers, where the solution has calculator annotations that say how they make the answer."""
+    number = parse_number(verifier.answer) if verifier.kind == "number" and "<<" in worked else None
+    if number is None:
+        return None
+    try:
+        other = executable(question, worked, number).vary(rng(0, "altered", question))
+    except Unreadable:
+        return None
+    return None if other is None else Altered(question=other[0], answer=_shown(other[1]))
+
+
+def _shown(number: Fraction) -> str:
+    return str(number.numerator) if number.denominator == 1 else f"{float(number):.6g}"
 
 
 def _text(value: Any) -> str:

@@ -1,13 +1,16 @@
 """Flawed problems and controls, made in pairs by the same rewriting, so that only who understands a problem can tell
 which of the two lacks something (methods §4).
 
-A quantity is *blurred*: "3 cups" is "some cups". In a flawed problem that is one the answer needs: its executable form
-says so, other values give other answers, and nothing else in the text has its value. In its control one is blurred
-that no step uses.
+A quantity is *blurred*: "3 cups" is "some cups". In a flawed problem that is one the answer needs: other values give
+other answers, and nothing else in the text has its value. In its control one is blurred that no step uses.
 
 - `missing`: of two quantities of the problem's own, one is blurred: the needed one, or the idle one.
-- `missing_distractor`: a sentence of another problem joins it; blurred is the needed quantity, or the stranger's.
-- `contradiction`: such a stranger joins it, and both sentences are said again, one of them with another number.
+- `missing_distractor`: a sentence joins it: a stranger, which is one of its partner's, or one of its own with another
+  number, as it was elsewhere or as it is of somebody else; blurred is the needed quantity, or that of what joined.
+- `contradiction`: a sentence joins it in the same way, and both are said again, one of them with another number.
+
+Problems are partners, and each is the other's stranger: what is blurred in a flawed problem is blurred as often in its
+partner's control, so that no word and no number tells the two apart.
 """
 
 import re
@@ -17,43 +20,42 @@ from fractions import Fraction
 from random import Random
 from typing import Literal, NamedTuple
 
-from generators.tasks.executable import Executable, Quantity, find_quantities, other_value, rewritten
+from generators.tasks.executable import Quantity, find_quantities, other_value, rewritten
+from generators.tasks.sentences import (
+    about,
+    blurred,
+    blurs,
+    inside,
+    of_money,
+    persons,
+    sentences,
+    stands_alone,
+    what_is_counted,
+)
+from generators.tasks.sources import Source
+from generators.tasks.words import NAMES
 
 Flaw = Literal["missing", "missing_distractor", "contradiction"]
 KINDS: tuple[Flaw, ...] = ("missing", "missing_distractor", "contradiction")
-TRIES = 60
-"""Strangers that are tried for one problem."""
+TRIES = 20
+"""Draws of another number."""
 
 AGAIN = ("To repeat: ", "Again: ", "Remember: ", "As said: ")
-_SENTENCE = re.compile(r"\S.*?(?:[.!?]+[\"”')]*(?=\s|$)|$)", re.DOTALL)
-_MANY = re.compile(
-    r"\s(?:(?!(?:more|less|fewer|times|of|and|or|to)\b)[a-z]+\s){0,2}?"
-    r"(?:(?!(?:times|is|was|has|as|this|his|plus|less)\b|years\s+old)[a-z]+s|people|children|men|women|feet)\b"
+ELSEWHERE = (
+    "In the exercise before",
+    "In the example in the book",
+    "In an older version of this",
+    "In the exercise of the other class",
+    "In a practice sheet from last week",
+    "On the page with the examples",
 )
-_NO_MONEY = re.compile(r"\s*(?:-|bills?\b|million|thousand|worth|off\b|less\b|more\b|cheaper)")
-_ODD = frozenset(["twice", "double", "triple", "thrice", "dozen", "hundred"])
-_CLOSED = (
-    *(f"{w} " for w in re.findall(r"\w+", "every the another exactly first last next other these those each of than")),
-    *(f"{w} " for w in re.findall(r"\w+", "his her its their my your our")),
-    "-",
-    "/",
-)
-"""What cannot stand before "some"."""
-_SUBJECT = re.compile(r"(?:^|[.!?]\s+)([A-Z][a-z]+)(?=['’]s\b|\s[a-z]+(?:s|ed|d|ot|ent|as)\s)")
-"""A first word that does something: a person, mostly."""
-_NO_PERSON = frozenset(
-    re.findall(
-        r"\w+",
-        "The A An He She They It There This That These Those His Her Their Its In On At If For From To And But So Then"
-        " Each Every One Two Three Some Most All Half Today Yesterday After Before Because Since When While Both Now",
-    )
-)
-_POINTS_BACK = re.compile(
-    r"\W*(?:he|she|they|it|his|her|their|its|this|that|these|those|then|each|both|if|after|so|but|however|also|another|"
-    r"the (?:other|rest|same|first|second|third|next|last))\b",
+"""What stands there has no bearing on the problem."""
+_PRONOUN = re.compile(r"\b(?:he|she|they|him|them|his|her|their|hers|theirs)\b", re.IGNORECASE)
+_SEVERAL = re.compile(
+    r"\b(?:they|them|their|everyone|everybody|together|altogether|both|combined|others?|friends?|group|family)\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[a-z]{4,}")
+"""A question that may be about more than one person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,11 @@ class Removed:
     """As it stands in the complete problem."""
     value: str
     slot: str
-    """In public words: "how many cups of coffee"."""
+    """In public words: "how many cups"."""
+    asks: str
+    """The sentence with the slot in its place."""
+    shown: tuple[str, ...]
+    """What the flawed text has instead: "some cups", or both numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,56 +92,43 @@ class Spot(NamedTuple):
     """Placed within the sentence."""
 
 
-class Stranger(NamedTuple):
-    """A sentence that can join another problem, and its only quantity."""
-
-    sentence: str
-    quantity: Quantity
-
-
-def strangers(problem: Executable) -> list[Stranger]:
-    """Sentences of a problem that stand alone, each with one quantity that the answer needs, as those have that are
-    blurred: only the problem they stand in tells the two apart.
-    """
-    return [Stranger(_told(problem)[spot.sentence], spot.quantity) for spot in _needed_spots(problem)]
-
-
-def pair(
-    problem: Executable, kind: Flaw, joining: Sequence[Stranger], rng: Random
-) -> tuple[Variant, Variant, Stranger | None] | None:
-    """(flawed, control, the stranger in both); None where the problem allows none of this kind.
-
-    `joining`: sentences of other problems. One that joins many problems is known for a stranger: take each once.
-    """
-    asked = _SENTENCE.findall(problem.question)[-1]
-    found = _own(problem, rng) if kind == "missing" else _joined(problem, joining, rng)
+def pair(problem: Source, kind: Flaw, partner: Source, rng: Random) -> tuple[Variant, Variant] | None:
+    """(flawed, control); None where the two problems allow none of this kind."""
+    asked = sentences(problem.question)[-1]
+    way = _own if kind == "missing" else rng.choice((_joined, _echoed, _of_another))
+    found = way(problem, partner, rng)
+    if found is None and way is not _own:
+        found = _echoed(problem, partner, rng)
     if found is None or not asked.endswith("?"):
         return None
-    sentences, *both, stranger = found
+    said, both = found
+    told = [(said[spot.sentence], spot.quantity) for spot in both]
     if kind == "contradiction":
-        sentences, both = _repeated(sentences, both, rng)
-    spoil = _with_other_number if kind == "contradiction" else _without
-    flawed, control = (
-        Variant(kind, spot is both[0], " ".join([*spoil(sentences, spot, rng), asked]), problem.answer(), removed)
-        for spot, removed in ((spot, _removed(sentences, spot)) for spot in both)
-    )
-    return flawed, control, stranger
+        said, both = _repeated(said, both, rng)
+    variants: list[Variant] = []
+    for spot, (sentence, quantity) in zip(both, told, strict=True):
+        if kind == "contradiction":
+            spoilt = rewritten(said[spot.sentence], spot.quantity, other_value(quantity.value, rng))
+            shown = (_written(sentence, quantity), _written(spoilt, spot.quantity, behind=sentence[quantity.end :]))
+        else:
+            spoilt = blurred(sentence, quantity) or sentence
+            shown = (blurs(spoilt)[0],)
+        text = " ".join([*said[: spot.sentence], spoilt, *said[spot.sentence + 1 :], asked])
+        removed = _removed(sentence, quantity, shown)
+        variants.append(Variant(kind, spot is both[0], text, problem.answer, removed))
+    return variants[0], variants[1]
 
 
-def blurred(text: str, quantity: Quantity) -> str | None:
-    """The text with a quantity as "some"; None where that would not be English."""
-    before, after = text[: quantity.start], text[quantity.end :]
-    if before.endswith("$"):
-        return None if _NO_MONEY.match(after) else f"{before[:-1]}some money{after}"
-    odd = (
-        quantity.percent
-        or quantity.doubtful
-        or quantity.value <= 1
-        or text[quantity.start : quantity.end].lower() in _ODD
-    )
-    if odd or before.endswith((*_CLOSED, "'s ", "’s ")) or after.startswith(" dozen") or not _MANY.match(after):
-        return None
-    return f"{before}{'some' if before.strip() else 'Some'}{after}"
+def partnered(problems: Sequence[tuple[str, Source]]) -> list[tuple[str, str]]:
+    """Names of those of which a sentence of each can join the other, each with the first that is left."""
+    left = [(name, source) for name, source in problems if _needed_spots(source)]
+    found: list[tuple[str, str]] = []
+    while left:
+        name, source = left.pop(0)
+        place = next((n for n, (_, other) in enumerate(left) if _strangers(source, other)), None)
+        if place is not None:
+            found.append((name, left.pop(place)[0]))
+    return found
 
 
 def _spots(question: str, told: Sequence[str], quantities: Sequence[Quantity]) -> list[Spot]:
@@ -151,79 +144,121 @@ def _spots(question: str, told: Sequence[str], quantities: Sequence[Quantity]) -
     return found
 
 
-def _without(told: Sequence[str], spot: Spot, rng: Random) -> list[str]:
-    return [blurred(s, spot.quantity) or s if n == spot.sentence else s for n, s in enumerate(told)]
+class Mixed(NamedTuple):
+    """Sentences before the question, and in them a needed and an idle quantity."""
+
+    sentences: list[str]
+    spots: list[Spot]
 
 
-def _with_other_number(told: Sequence[str], spot: Spot, rng: Random) -> list[str]:
-    other = other_value(spot.quantity.value, rng)
-    return [rewritten(s, spot.quantity, other) if n == spot.sentence else s for n, s in enumerate(told)]
-
-
-def _own(problem: Executable, rng: Random) -> tuple[list[str], Spot, Spot, None] | None:
+def _own(problem: Source, partner: Source, rng: Random) -> Mixed | None:
     """A needed and an idle quantity of the problem's own."""
     told = _told(problem)
-    needed = _spots(problem.question, told, [problem.quantities[n] for n in problem.sure if problem.needs(n)])
+    needed = _spots(problem.question, told, [problem.quantities[n] for n in problem.needed])
     idle = _spots(problem.question, told, [problem.quantities[n] for n in problem.idle])
-    return (told, rng.choice(needed), rng.choice(idle), None) if needed and idle else None
+    return Mixed(told, [rng.choice(needed), rng.choice(idle)]) if needed and idle else None
 
 
-def _joined(
-    problem: Executable, joining: Sequence[Stranger], rng: Random
-) -> tuple[list[str], Spot, Spot, Stranger] | None:
-    """Beside a sentence with a needed quantity one of another problem that says nothing about this one, before or after
-    it; both are of money or neither is.
-    """
-    told, spots = _told(problem), _needed_spots(problem)
+def _joined(problem: Source, partner: Source, rng: Random) -> Mixed | None:
+    """A stranger, before or after one of the sentences with a needed quantity."""
+    able = _strangers(problem, partner)
+    if not able:
+        return None
+    spot, sentence = rng.choice(able)
+    return _beside(problem, spot, sentence, rng)
+
+
+def _echoed(problem: Source, partner: Source, rng: Random) -> Mixed | None:
+    """The sentence with a needed quantity, as it was elsewhere."""
+    spots = _needed_spots(problem)
     if not spots:
         return None
     spot = rng.choice(spots)
-    persons = _persons(problem.question)
-    words = frozenset(_WORD.findall(problem.question.lower()))
-    taken = {q.value for q in problem.quantities} | {step.result for step in problem.steps}
-    for stranger in rng.sample(joining, min(TRIES, len(joining))):
-        sentence = _renamed(stranger.sentence, persons)
-        quantity = next(find_quantities(sentence))
-        alike = _of_money(sentence, quantity) == _of_money(told[spot.sentence], spot.quantity)
-        strange = not words & (set(_WORD.findall(sentence.lower())) - set(map(str.lower, persons)))
-        if alike and strange and quantity.value not in taken:
-            at = spot.sentence + rng.randint(0, 1)
-            moved = spot._replace(sentence=spot.sentence + (at == spot.sentence))
-            return [*told[:at], sentence, *told[at:]], moved, Spot(at, quantity), stranger
-    return None
+    if (said := _with_other_number(problem, spot, rng)) is None:
+        return None
+    return _beside(problem, spot, f"{rng.choice(ELSEWHERE)}, {inside(said, problem.question)}", rng)
 
 
-def _needed_spots(problem: Executable) -> list[Spot]:
+def _of_another(problem: Source, partner: Source, rng: Random) -> Mixed | None:
+    """The sentence with a needed quantity, said of somebody new, where the question is about its subject alone and what
+    follows does not point back.
+    """
+    *told, asked = sentences(problem.question)
+    able = [
+        (spot, name)
+        for spot in _needed_spots(problem)
+        if not _PRONOUN.search([*told, asked][spot.sentence + 1]) and not _SEVERAL.search(asked)
+        if len(names := _persons_in(told[spot.sentence], problem)) == 1
+        for name in names
+        if _persons_in(asked, problem) == names and told[spot.sentence].startswith(name)
+    ]
+    if not able:
+        return None
+    spot, name = rng.choice(able)
+    if (said := _with_other_number(problem, spot, rng)) is None:
+        return None
+    new = rng.choice([n for n in NAMES if n not in problem.question])
+    return _beside(problem, spot, re.sub(rf"\b{name}\b", new, said), rng)
+
+
+def _with_other_number(problem: Source, spot: Spot, rng: Random) -> str | None:
+    """Its sentence with a number that the problem does not have, and which can be blurred."""
+    value = spot.quantity.value
+    others = (other_value(value, rng) for _ in range(TRIES))
+    other = next((v for v in others if v > 1 and v not in problem.values), None)
+    return None if other is None else rewritten(_told(problem)[spot.sentence], spot.quantity, other)
+
+
+def _persons_in(sentence: str, problem: Source) -> list[str]:
+    return [name for name in dict.fromkeys(persons(problem.question)) if re.search(rf"\b{name}\b", sentence)]
+
+
+def _beside(problem: Source, spot: Spot, sentence: str, rng: Random) -> Mixed:
+    told, at = _told(problem), spot.sentence + rng.randint(0, 1)
+    moved = spot._replace(sentence=spot.sentence + (at == spot.sentence))
+    joins = Spot(at, next(find_quantities(sentence)))
+    return Mixed([*told[:at], sentence, *told[at:]], [moved, joins])
+
+
+def _strangers(problem: Source, partner: Source) -> list[tuple[Spot, str]]:
+    """Of each sentence with a needed quantity what can stand beside it of the partner's, with the person of this
+    problem: neither says anything about the other's problem, and both are of money or neither is.
+    """
+    return [
+        (spot, joining)
+        for spot in _needed_spots(problem)
+        for other in _needed_spots(partner)
+        if of_money(_told(problem)[spot.sentence], spot.quantity)
+        == of_money(_told(partner)[other.sentence], other.quantity)
+        if _strange(problem, spot, partner) and (joining := _strange(partner, other, problem))
+    ]
+
+
+def _strange(problem: Source, spot: Spot, host: Source) -> str | None:
+    """The sentence of a spot as it can join another problem; None where it shares a word or its number with it."""
+    sentence = _renamed(_told(problem)[spot.sentence], persons(problem.question), persons(host.question))
+    return None if about(sentence, host.question) or spot.quantity.value in host.values else sentence
+
+
+def _needed_spots(problem: Source) -> list[Spot]:
     """Of quantities that the answer needs, each the only one of a sentence that can stand alone."""
     told = _told(problem)
-    found = _spots(problem.question, told, [problem.quantities[n] for n in problem.sure if problem.needs(n)])
-    return [s for s in found if _stands_alone(told[s.sentence])]
+    found = _spots(problem.question, told, [problem.quantities[n] for n in problem.needed])
+    return [s for s in found if stands_alone(told[s.sentence])]
 
 
-def _told(problem: Executable) -> list[str]:
+def _told(problem: Source) -> list[str]:
     """The sentences before the question."""
-    return _SENTENCE.findall(problem.question)[:-1]
+    return sentences(problem.question)[:-1]
 
 
-def _of_money(sentence: str, quantity: Quantity) -> bool:
-    return sentence[: quantity.start].endswith("$")
+def _renamed(sentence: str, own: Sequence[str], others: Sequence[str]) -> str:
+    """Its first person as somebody of the other problem: a stranger shares a person with it."""
+    named = next((name for name in own if re.search(rf"\b{name}\b", sentence)), None)
+    return re.sub(rf"\b{named}\b", others[0], sentence) if named and others else sentence
 
 
-def _stands_alone(sentence: str) -> bool:
-    return len(list(find_quantities(sentence))) == 1 and not _POINTS_BACK.match(sentence)
-
-
-def _persons(text: str) -> list[str]:
-    return [n for n in _SUBJECT.findall(text) if n not in _NO_PERSON and not any(find_quantities(n))]
-
-
-def _renamed(sentence: str, persons: Sequence[str]) -> str:
-    """Its first person as somebody of this problem: a stranger shares a person with it."""
-    own = _persons(sentence)
-    return re.sub(rf"\b{own[0]}\b", persons[0], sentence) if own and persons else sentence
-
-
-def _repeated(told: Sequence[str], spots: Sequence[Spot], rng: Random) -> tuple[list[str], list[Spot]]:
+def _repeated(told: Sequence[str], spots: Sequence[Spot], rng: Random) -> Mixed:
     """Their sentences said again at the end, in either order; the spots are in the repetitions."""
     said, moved = list(told), dict[Spot, Spot]()
     for spot in rng.sample(list(spots), len(spots)):
@@ -231,12 +266,19 @@ def _repeated(told: Sequence[str], spots: Sequence[Spot], rng: Random) -> tuple[
         start, end = (at + len(again) for at in spot.quantity[:2])
         moved[spot] = Spot(len(said), spot.quantity._replace(start=start, end=end))
         said.append(again + told[spot.sentence])
-    return said, [moved[spot] for spot in spots]
+    return Mixed(said, [moved[spot] for spot in spots])
 
 
-def _removed(told: Sequence[str], spot: Spot) -> Removed:
-    sentence, quantity = told[spot.sentence], spot.quantity
-    counted = _MANY.match(sentence[quantity.end :])
-    money = _of_money(sentence, quantity)
-    slot = "how much money" if money or counted is None else f"how many{counted[0]}"
-    return Removed(sentence, f"{'$' * money}{sentence[quantity.start : quantity.end]}", slot)
+def _removed(sentence: str, quantity: Quantity, shown: tuple[str, ...]) -> Removed:
+    money = of_money(sentence, quantity)
+    before, after = sentence[: quantity.start - money], sentence[quantity.end :]
+    counted = None if money else what_is_counted(after)
+    slot = "how much money" if counted is None else f"how many{counted}"
+    rest = after.removeprefix(counted or "")
+    return Removed(sentence, _written(sentence, quantity), slot, f"{before}{slot}{rest}", shown)
+
+
+def _written(sentence: str, quantity: Quantity, behind: str | None = None) -> str:
+    """The quantity as it stands there. `behind`: what follows it, where it may have become longer."""
+    end = quantity.end if behind is None else len(sentence) - len(behind)
+    return f"{'$' * of_money(sentence, quantity)}{sentence[quantity.start : end]}"

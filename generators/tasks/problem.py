@@ -5,11 +5,12 @@ it drew; `make` then leaves some of these sentences out of the public text and h
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
+from schemas.identity import rng as fresh
 from schemas.scenario import Fact, Value, Verifier
 
 Kind = Literal["word_arithmetic", "units_rates", "logic", "sets_dates", "algebra", "external"]
@@ -17,6 +18,16 @@ AnswerKind = Literal["number", "choice", "set", "date", "text", "python"]
 
 MAX_DRAWS = 500
 """A template that cannot be drawn cleanly in so many tries is wrong."""
+MAX_ALTERED = 50
+"""Draws of other numbers for one problem."""
+
+
+class Altered(Value):
+    """A problem with nothing withheld and other numbers, so that its answer is another."""
+
+    question: str
+    answer: str
+    """As its template computes it: where that divides, rounded down."""
 
 
 class Problem(Value):
@@ -38,6 +49,8 @@ class Problem(Value):
     """How an answer should look, in words for a prompt."""
     choices: tuple[str, ...] = ()
     """For a choice: every answer there is."""
+    altered: Altered | None = None
+    """To see whether a hint fits other numbers, too; None where no others were found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,33 @@ class Template:
             steps=draft.steps,
             answer_format=answer_format(draft.answer, draft.choices),
             choices=draft.choices,
+            altered=altered(draft, fresh(0, "altered", public_text(draft, set()))),
         )
+
+
+def altered(draft: Draft, rng: Random) -> Altered | None:
+    """The draft with whole numbers of its facts changed; a number stays whole and positive where it is the answer."""
+    numbers = [g for g in draft.givens if isinstance(g.value, int) and g.written is None]
+    answer = draft.answer_with()
+    for _ in range(MAX_ALTERED if numbers else 0):
+        changed = {g.id: rng.randint(max(2, g.value // 2), max(2, 2 * g.value)) for g in numbers}
+        found = _answered(draft, changed)
+        if found is not None and found != answer and (draft.answer != "number" or found.isdigit() == answer.isdigit()):
+            sentences = [s if isinstance(s, str) else _rewritten(s, changed.get(s.id)) for s in draft.sentences]
+            return Altered(question=" ".join([*sentences, draft.question]), answer=found)
+    return None
+
+
+def _answered(draft: Draft, changed: Mapping[str, int]) -> str | None:
+    """None where the template has no answer to such numbers."""
+    try:
+        return draft.answer_with(**changed)
+    except (ArithmeticError, LookupError, ValueError):
+        return None
+
+
+def _rewritten(given: Given, value: int | None) -> str:
+    return given.text if value is None else re.sub(rf"\b{given.shown}\b", str(value), given.text)
 
 
 def public_text(draft: Draft, withheld: set[str]) -> str:

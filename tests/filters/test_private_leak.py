@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from talks import talk
 
-from filters.private_leak import PrivateLeak, distinctive, leaked
+from filters.private_leak import PrivateLeak, answer_said, distinctive, leaked
 from filters.prompt_leak import prompt_leak
 from schemas.chat import Message
 from schemas.dialogue import Dialogue, Turn
@@ -64,6 +64,28 @@ def test_the_teacher_may_confirm_an_answer_but_not_give_it():
     assert reason(("teacher", "It is 132.")) == "answer_revealed"
     assert reason(Turn(role="student", text="I get 132.", answer="132"), ("teacher", "Yes, 132.")) == "ok"
     assert reason(Turn(role="student", text="I get 130.", answer="130"), ("teacher", "No, 132.")) == "ok"
+
+
+def test_a_wrong_answer_does_not_allow_the_teacher_to_give_the_right_one():
+    wrong = Turn(role="student", text="I get 130.", answer="130", answer_correct=False)
+    assert reason(wrong, ("teacher", "No, 132.")) == "answer_revealed"
+    right = Turn(role="student", text="It is that one.", answer="132", answer_correct=True)
+    assert reason(right, ("teacher", "Yes, 132.")) == "ok"
+
+
+def test_the_teacher_may_not_recite_eight_words_of_its_solution_before_the_learner_is_right():
+    """Seven words pass, and so does everything once the answer is right."""
+    assert reason(("teacher", "Subtract the crates that broke on the road, see?")) == "solution_revealed"
+    assert reason(("teacher", "Subtract the crates that broke on that road.")) == "ok"
+    right = Turn(role="student", text="I get 132.", answer="132", answer_correct=True)
+    assert reason(right, ("teacher", f"Yes! {SOLUTION}")) == "ok"
+
+
+def test_an_answer_is_said_in_words_too_and_with_its_thousands_apart():
+    assert answer_said("It makes twelve.", "12", "") and answer_said("That is 1,200 dollars.", "1200", "")
+    assert answer_said("So forty-five.", "45", "") and answer_said("Thirty dollars!", "30", "it is 5")
+    assert not answer_said("So forty-five.", "40", "") and not answer_said("So forty-five.", "5", "")
+    assert not answer_said("It makes twelve.", "12", "there are 12 crates") and not answer_said("Not 12.5!", "12", "")
 
 
 def test_a_student_may_find_an_answer_however_distinctive():

@@ -1,30 +1,44 @@
 """Flawed problems and their controls: the same rewriting, of what the answer needs, or of what it does not."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from random import Random
 
-import pyarrow.parquet as pq
 import pytest
 
-from generators.tasks.executable import Executable, Unreadable, executable, find_quantities
-from generators.tasks.flawed import KINDS, Flaw, Removed, Stranger, Variant, blurred, pair, strangers
+from generators.tasks import catalog
+from generators.tasks.executable import executable, find_quantities
+from generators.tasks.flawed import ELSEWHERE, KINDS, Flaw, Removed, Variant, pair, partnered
+from generators.tasks.flawed_sets import of_file, worked
+from generators.tasks.sentences import blurred, blurs, sentences
+from generators.tasks.sources import of_draft, of_executable
 
 CORPORA = Path(__file__).parents[2].parent / "shared" / "corpora"
-PENS = executable(
-    "Ann has 14 pens. She gives 5 pens to each of her 2 brothers. She keeps 9 books. How many pens are left?",
-    "She gives <<5*2=10>>10, so <<14-10=4>>4 are left.",
-    Fraction(4),
+WORKED = CORPORA / "problems__gsm8k_sample.parquet"
+PENS = of_executable(
+    executable(
+        "Ann has 14 pens. She gives 5 pens to each of her 2 brothers. She keeps 9 books. How many pens are left?",
+        "She gives <<5*2=10>>10, so <<14-10=4>>4 are left.",
+        Fraction(4),
+    )
 )
-TRAIN = executable(
-    "Paul drives 60 miles to a lake. He swims for 3 hours. How far is it?", "<<60*2=120>>120", Fraction(120)
+TRAIN = of_executable(
+    executable("Paul drives 60 miles to a lake. He swims for 3 hours. How far is it?", "<<60*2=120>>120", Fraction(120))
 )
+ALL_KINDS: dict[Flaw, float] = dict.fromkeys(KINDS, 1.0)
 
 
 def made(kind: Flaw, seed: int = 0) -> tuple[Variant, Variant]:
-    found = pair(PENS, kind, strangers(TRAIN), Random(seed))
+    found = pair(PENS, kind, TRAIN, Random(seed))
     assert found is not None
-    return found[:2]
+    return found
+
+
+def elsewhere(seeds: range = range(40)) -> dict[bool, list[tuple[Variant, Variant]]]:
+    """Pairs with a distractor, by whether it says how something was elsewhere."""
+    found = [made("missing_distractor", seed) for seed in seeds]
+    return {echo: [p for p in found if any(e in p[0].question for e in ELSEWHERE) == echo] for echo in (True, False)}
 
 
 def test_missing_takes_what_is_needed_and_the_control_lacks_what_nothing_needs() -> None:
@@ -37,25 +51,53 @@ def test_missing_takes_what_is_needed_and_the_control_lacks_what_nothing_needs()
         )
         assert (flawed.flawed, control.flawed) == (True, False) and flawed.answer == control.answer == 4
         assert flawed.removed.value in ("14", "5") and flawed.removed.slot == "how many pens"
-        assert control.removed == Removed("She keeps 9 books.", "9", "how many books")
+        assert control.removed == Removed(
+            "She keeps 9 books.", "9", "how many books", "She keeps how many books.", ("some books",)
+        )
 
 
 def test_a_stranger_joins_both_and_one_of_the_two_is_blurred() -> None:
-    flawed, control = made("missing_distractor")
-    whole = "Ann has 14 pens. Ann drives 60 miles to a lake."
-    either = {whole, "Ann drives 60 miles to a lake. Ann has 14 pens."}
-    assert flawed.question.replace("some pens", "14 pens").partition(" She gives")[0] in either
-    assert control.question == flawed.question.replace("some pens", "14 pens").replace("60 miles", "some miles")
-    assert {made("missing_distractor", seed)[0].question.startswith("Ann has") for seed in range(9)} == {True, False}
+    strange = elsewhere()[False]
+    for flawed, control in strange:
+        whole = flawed.question.replace("some pens", "14 pens")
+        assert whole.partition(" She gives")[0] in (
+            "Ann has 14 pens. Ann drives 60 miles to a lake.",
+            "Ann drives 60 miles to a lake. Ann has 14 pens.",
+        )
+        assert control.question == whole.replace("60 miles", "some miles")
+    assert {flawed.question.startswith("Ann has") for flawed, _ in strange} == {True, False}
+
+
+def test_an_echo_is_of_elsewhere_and_has_another_number() -> None:
+    for flawed, control in elsewhere()[True]:
+        told = sentences(control.question)
+        echo = next(s for s in told if s.startswith(ELSEWHERE))
+        assert echo.endswith(", Ann has some pens.") and "Ann has 14 pens." in told
+        assert control.removed.sentence == echo.replace("some", control.removed.value) in sentences(flawed.question)
+        assert control.removed.value != "14" and "Ann has some pens." in sentences(flawed.question)
+
+
+def test_somebody_elses_number_joins_where_the_question_is_about_one_person_alone() -> None:
+    pens = "Ann has 14 pens. On Monday 5 pens break. {}"
+    asked = {"How many pens does Ann have now?": True, "How many pens do Ann and her friends have?": False}
+    for question, may in asked.items():
+        problem = of_executable(executable(pens.format(question), "<<14-5=9>>9", Fraction(9)))
+        found = [pair(problem, "missing_distractor", TRAIN, Random(seed)) for seed in range(40)]
+        texts = [control.question for _, control in filter(None, found)]
+        others = [re.findall(r"\b(?!Ann)[A-Z][a-z]+ has some pens\.", text) for text in texts]
+        assert any(others) == may and len(texts) == 40
+        assert all("Ann has 14 pens." in text for text, other in zip(texts, others, strict=True) if other)
 
 
 def test_a_contradiction_says_both_sentences_again_and_one_number_is_another() -> None:
-    flawed, control = made("contradiction")
+    flawed, control = next(both for seed in range(20) if "lake" in (both := made("contradiction", seed))[0].question)
     for variant, changed, kept in ((flawed, "pens", "60 miles"), (control, "miles", "has 14 pens")):
         assert variant.question.count(kept) == 2
         said = [q for q in find_quantities(variant.question) if variant.question[q.end :].startswith(f" {changed}")]
         ours = [q.value for q in said if q.value != 5]
         assert len(ours) == 2 and ours[0] != ours[1]
+        assert [Fraction(shown) for shown in variant.removed.shown] == ours
+        assert variant.removed.sentence in sentences(variant.question)  # as it was said first, and as it is told
 
 
 @pytest.mark.parametrize(
@@ -75,42 +117,64 @@ def test_a_contradiction_says_both_sentences_again_and_one_number_is_another() -
         ("It is 40% girls.", None),
         ("A $5 bill.", None),
         ("He lost half of them.", None),
+        ("Every 8 feet is a pole.", None),
     ],
 )
 def test_a_quantity_is_blurred_only_where_that_is_english(text: str, as_some: str | None) -> None:
     assert blurred(text, next(find_quantities(text))) == as_some
 
 
+def test_what_is_only_some_is_found_again() -> None:
+    assert blurs("There are some old cats and some money.") == ["some old cats", "some money"]
+    assert blurs("He read some of it.") == blurs("There are 3 cats.") == []
+
+
 def test_a_stranger_stands_alone_and_shares_no_word_with_the_problem() -> None:
-    assert [s.sentence for s in strangers(TRAIN)] == ["Paul drives 60 miles to a lake."]  # nothing needs the 3 hours
-    sentence = "Paul sells 6 pens at school."
-    pens = Stranger(sentence, next(find_quantities(sentence)))
-    assert pair(PENS, "missing_distractor", [pens], Random(1)) is None
+    assert partnered([("pens", PENS), ("train", TRAIN)]) == [("pens", "train")]
+    school = of_executable(executable("Paul sells 6 pens at school. How many are 2?", "<<6*2=12>>12", Fraction(12)))
+    assert partnered([("pens", PENS), ("school", school)]) == []
+    joined = [pair(PENS, "contradiction", school, Random(seed)) for seed in range(20)]
+    assert not any("school" in variant.question for both in filter(None, joined) for variant in both)
+    assert all("3 hours" not in v.question for v in made("contradiction"))  # nothing needs them
+
+
+def test_each_of_two_partners_is_the_others_stranger_so_that_what_is_blurred_tells_nothing() -> None:
+    hosted: dict[bool, set[str]] = {True: set(), False: set()}
+    for host, partner in ((PENS, TRAIN), (TRAIN, PENS)):
+        for seed in range(30):
+            found = pair(host, "missing_distractor", partner, Random(seed))
+            assert found is not None
+            if not any(e in found[0].question for e in ELSEWHERE):
+                for variant in found:
+                    hosted[variant.flawed].add(variant.removed.shown[0])
+    assert hosted == {True: {"some pens", "some miles"}, False: {"some pens", "some miles"}}
+
+
+def test_of_a_template_those_facts_are_needed_whose_other_values_give_another_answer() -> None:
+    draft = catalog.by_id("word_arithmetic.pencils").draft(Random(1))
+    source = of_draft(draft)
+    assert source is not None and len(source.needed) == 2 and source.idle == ()
+    assert source.answer == Fraction(draft.answer_with())
+    assert {source.quantities[n].value for n in source.needed} == {g.value for g in draft.givens}
+    choices = (template.draft(Random(1)) for template in catalog.ALL)
+    assert of_draft(next(draft for draft in choices if draft.answer == "choice")) is None
 
 
 @pytest.mark.skipif(not CORPORA.exists(), reason="the shared corpora are not on this machine")
-@pytest.mark.parametrize("kind", KINDS)
-def test_pairs_of_real_problems_are_of_one_length_and_only_the_flawed_lacks_a_needed_number(kind: Flaw) -> None:
-    problems = real()
-    joining = [s for problem in problems[1::2] for s in strangers(problem)]
-    found = [(p, f) for n, p in enumerate(problems[::2]) if (f := pair(p, kind, joining, Random(n)))]
-    assert len(found) >= {"missing": 10, "missing_distractor": 120, "contradiction": 120}[kind]
-    for problem, (flawed, control, stranger) in found:
+def test_pairs_of_real_problems_are_of_one_length_and_only_the_flawed_lacks_a_needed_number() -> None:
+    made_of = worked(WORKED)
+    assert len(made_of.pairs) >= 100 and made_of.refused["says_some"] > 10
+    assert len({name for names in made_of.pairs for name in names}) == 2 * len(made_of.pairs)  # each stranger in one
+    for n in range(150):
+        case = of_file(WORKED, ALL_KINDS, Random(n))
+        flawed, control = case.flawed, case.control
+        sources = [made_of.sources[name] for name in case.base_case_id.removeprefix("flawed/").split("+")]
+        problem = next(s for s in sources if sentences(s.question)[-1] == sentences(control.question)[-1])
+        assert flawed.verifier == control.verifier is not None and flawed.removed and control.removed
         assert abs(len(flawed.question.split()) - len(control.question.split())) <= 1
-        assert flawed.answer == control.answer == problem.answer()
-        assert flawed.removed != control.removed and (stranger is None) == (kind == "missing")
-        values = [[q.value for q in find_quantities(v.question)] for v in (flawed, control)]
-        needed = {problem.quantities[n].value for n in problem.sure if problem.needs(n)}
+        values = [[q.value for q in find_quantities(form.question)] for form in (flawed, control)]
+        needed = {problem.quantities[i].value for i in problem.needed}
         assert needed <= set(values[1])
-        assert kind == "contradiction" or not needed <= set(values[0])
-
-
-def real() -> list[Executable]:
-    found: list[Executable] = []
-    for row in pq.read_table(CORPORA / "problems__gsm8k_sample.parquet").to_pylist():
-        answer = Fraction(row["answer"].rsplit("####", 1)[-1].strip().replace(",", ""))
-        try:
-            found.append(executable(row["question"], row["answer"], answer))
-        except Unreadable:
-            continue
-    return found
+        assert case.rewriting == "contradiction" or not needed <= set(values[0])
+        assert all(shown in flawed.question for shown in flawed.removed.shown)
+        assert all(shown in control.question for shown in control.removed.shown)
