@@ -255,10 +255,10 @@ def _opening(talk: Talk) -> Move:
     said = content_words(talk.data.item) & content_words(opening)
     looks = [] if said else [draws.choice(talk.data.looks)]
     told = free[: not hurries]
-    tail = "".join(f". {words}" for words in (*hurries, *(fact.text for fact in told), *looks))
+    tail = "".join(f". {words}" for words in (*looks, *(fact.text for fact in told), *hurries))
     goes_on = len(free) > len(told) and talk.session.cell in ("given", "hurry")
-    labels |= {"goes_on": goes_on} | ({"hurry": True} if hurries else {})
-    words = _words("request", opening, labels)
+    labels |= {"opens": True, "goes_on": goes_on} | ({"hurry": True} if hurries else {})
+    words = _words("answer" if talk.mine else "request", opening, labels)
     return words.model_copy(update={"tail": tail, "fact_ids": tuple(fact.id for fact in told)})
 
 

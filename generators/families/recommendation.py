@@ -35,6 +35,7 @@ _SAID_BACK = 0.5
 """Share of what the user has just said in a reason, from which the reason only says it back."""
 
 
+_OFFERS = ("how about", "what about", "you might like", "I would suggest", "you should try")
 _WHAT = ("what are you looking for", "what can I find for you", "what brings you here", "what would you like")
 
 
@@ -220,7 +221,8 @@ def _outlook(talk: Talk, left: Sequence[Item]) -> Outlook:
     hinted = [slot for slot in free if slot in talk.hinted]
     share = min(1.0, max(0.25, more - len(hinted)) / max(1, len(free) - len(hinted)))
     matters = {slot: 1.0 if slot in hinted else share for slot in free}
-    idle = sum(t.intent_requested == "answer" and not t.facts_disclosed for t in talk.mine)
+    answers = [t for t in talk.mine if t.intent_requested == "answer" and not t.labels.get("opens")]
+    idle = sum(not t.facts_disclosed for t in answers)
     declined = sum(t.intent_requested == "decline" for t in talk.judged)
     patience = max(1, _USUAL_PATIENCE - idle - declined)
     return Outlook(left, matters, (talk.scenario.max_turns - len(talk.turns)) // 2, patience)
@@ -304,10 +306,11 @@ def _worded(talk: Talk, action: Action, labels: dict[str, Any]) -> Move:
             )
         case "recommend":
             item = talk.item(str(action.arg))
+            form = rng(talk.scenario.seed, "form", len(talk.turns)).choice(_OFFERS)
             return Move(
                 role="assistant",
                 intent="recommend",
-                instruction=f"react, then recommend: {item.name}{_reason(talk, item)}",
+                instruction=f"react, then recommend: {form} {item.name}{_reason(talk, item)}",
                 labels=labels | {"item": item.name},
             )
         case "explain":

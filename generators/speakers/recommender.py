@@ -15,9 +15,9 @@ class Recommender(ChatAssistant):
             intent="ask",
         ),
         Demonstration(
-            heard="hey there",
+            heard="hey, how are you?",
             note="say hi and ask: what do you need?",
-            message="Hello! What do you need?",
+            message="Good, thanks! What do you need?",
             intent="greet",
         ),
         Demonstration(
@@ -28,19 +28,19 @@ class Recommender(ChatAssistant):
         ),
         Demonstration(
             heard="something for my desk",
-            note="recommend: the Oak Swivel, it is soft and light",
-            message="Then take a look at the Oak Swivel, it is soft and light.",
+            note="recommend: you might like the Oak Swivel, it is soft and light",
+            message="Then you might like the Oak Swivel, it is soft and light.",
             intent="recommend",
         ),
         Demonstration(
             heard="no not really",
-            note="react, then recommend: the Desk Pal",
+            note="react, then recommend: what about the Desk Pal",
             message="Alright. What about the Desk Pal?",
             intent="recommend",
         ),
         Demonstration(
             heard="nah too big",
-            note="react, then recommend: the Little Stool, it is small",
+            note="react, then recommend: how about the Little Stool, it is small",
             message="I see. How about the Little Stool? It is small.",
             intent="recommend",
         ),
