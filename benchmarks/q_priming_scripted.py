@@ -22,9 +22,6 @@ from schemas.chat import ChatReply, ChatRequest
 from schemas.contracts import KNOWS_BOTH, Services
 from schemas.identity import rng
 from schemas.judgement import Interval
-from schemas.scenario import Policy
-
-POLICIES: tuple[Policy, ...] = ("reactive", "proactive")
 
 
 class WrongStudent:
@@ -39,8 +36,9 @@ class WrongStudent:
                 "7777777" if "pattern" in answer else "nobody"
             )
             data = {"say": f"I worked it out in message {request.key.turn}.", "answer": wrong}
-        elif request.key.step == KNOWS_BOTH and ": " not in said:
-            said = f"Which step is wrong in number {request.key.turn}?"
+        elif ": " not in said:
+            asks = request.key.step == KNOWS_BOTH
+            said = f"{'Which step is wrong in' if asks else 'It was the sum in'} number {request.key.turn}{'?' * asks}"
         text = said.partition(": ")[2] or said
         return ChatReply(text, "function", "stop", prompt_tokens=0, completion_tokens=0, data=data)
 
@@ -63,7 +61,7 @@ async def counted(n: int, substitution: float) -> tuple[Counter[tuple[int, bool]
     drawn: Counter[tuple[int, bool]] = Counter()
     became: Counter[str] = Counter()
     for seed in range(FIRST_SEED, FIRST_SEED + n):
-        known = {"seed": seed, "policy": POLICIES[seed % 2]}  # siblings share their draws
+        known = {"seed": seed, "policy": "reactive"}
         case = family.sample(rng(seed)).model_copy(update=known)
         dialogue = await play(family, family.speakers, case, services)
         mine = (t for t in dialogue.turns if t.role == "student")

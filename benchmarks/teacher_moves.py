@@ -3,8 +3,10 @@
     python benchmarks/teacher_moves.py [--n 400] [--corpora ../shared/corpora]
 
 Ours is scripted (a student that answers wrongly half the time): mechanics, no quality. Shares are of all turns of a
-teacher but the problem itself, with 95% bootstrap intervals over dialogues. CIMA's and Bridge's labels are mapped to
-the four kinds as in `CIMA` and `BRIDGE`; they are of other taxonomies, so their columns are near, not the same.
+teacher but the problem itself, with 95% bootstrap intervals over dialogues. Labelled are ours by the program and
+MathDial's by those who said them. CIMA's and Bridge's labels are mapped to the four kinds as in `CIMA` and `BRIDGE`;
+they are of other taxonomies, and Bridge's say what an expert would do instead, so the columns by words are what
+compares: one rule on all sides. Last, how often a teacher probes where they might hint, right after a wrong solution.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -24,6 +27,7 @@ from generators.play import play
 from generators.teacher_moves import MOVES, TeacherMove, by_words
 from schemas.chat import ChatReply, ChatRequest
 from schemas.contracts import Services
+from schemas.dialogue import Dialogue
 from schemas.identity import rng
 from schemas.judgement import Interval
 from schemas.scenario import Policy
@@ -58,22 +62,21 @@ class HalfRight(WrongStudent):
         self._answer, self._right = answer, right
 
     async def ask(self, request: ChatRequest) -> ChatReply:
-        if request.json_schema is None or not self._right:
-            return await super().ask(request)
+        if request.json_schema is None or not self._right or "const" in request.json_schema["properties"]["answer"]:
+            return await super().ask(request)  # a misconception leaves one answer
         data = {"say": f"I worked it out in message {request.key.turn}.", "answer": self._answer}
         return ChatReply("", "function", "stop", prompt_tokens=0, completion_tokens=0, data=data)
 
 
-async def simulated(n: int) -> Dialogues:
-    family, found = Tutoring(), list[Sequence[TeacherMove]]()
+async def simulated(n: int) -> list[Dialogue]:
+    family, found = Tutoring(), list[Dialogue]()
     for seed in range(FIRST_SEED, FIRST_SEED + n):
         known = {"seed": seed, "policy": POLICIES[seed % 2]}
         case = family.sample(rng(seed)).model_copy(update=known)
         answer = case.verifier.answer if case.verifier else ""
         model = HalfRight(answer, rng(seed, "right").random() < 0.5)
         services = Services(chat=dict.fromkeys(family.speakers, model), embed=NoMeaning())
-        dialogue = await play(family, family.speakers, case, services)
-        found.append([t.labels["teacher_move"] for t in dialogue.turns[1:] if t.role == "teacher"])
+        found.append(await play(family, family.speakers, case, services))
     return found
 
 
@@ -87,7 +90,12 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=400, help="simulated lessons")
     parser.add_argument("--corpora", type=Path, default=Path("../shared/corpora"))
     wanted = parser.parse_args()
-    columns: dict[str, Dialogues] = {"ours (scripted)": asyncio.run(simulated(wanted.n))}
+    played = asyncio.run(simulated(wanted.n))
+    lessons = [[t for t in d.turns[1:] if t.role == "teacher"] for d in played]
+    columns: dict[str, Dialogues] = {
+        "ours (scripted), labelled": [[t.labels["teacher_move"] for t in turns] for turns in lessons],
+        "ours (scripted), by words": [[by_words(t.text or "") for t in turns] for turns in lessons],
+    }
     agreed: dict[TeacherMove, Counter[TeacherMove]] = defaultdict(Counter)
     for name in ("mathdial", "bridge", "cima"):
         found = rows(wanted.corpora, name)
@@ -109,6 +117,10 @@ def main() -> None:
     print("| dialogues, turns | " + " | ".join(f"{len(d)}, {sum(map(len, d))}" for d in columns.values()) + " |")
     for move in MOVES:
         print(f"| {move} | " + " | ".join(share(d, move) for d in columns.values()) + " |")
+    probing("ours (scripted)", [moves for d in played if (moves := after_a_wrong_answer(d))])
+    for split in ("train", "test"):
+        found = [row for row in rows(wanted.corpora, "mathdial") if row["split"] == split]
+        probing(f"mathdial, {split}", [after_the_solution(row["turns"]) for row in found])  # pyright: ignore
     if agreed:
         agreement(agreed)
 
@@ -119,6 +131,28 @@ def share(dialogues: Dialogues, move: TeacherMove) -> str:
     again = (counts[draws.integers(len(counts), size=len(counts))].sum(axis=0) for _ in range(1000))
     low, high = np.percentile([hits / max(n, 1) for hits, n in again], [2.5, 97.5])
     return f"{counts[:, 0].sum() / counts[:, 1].sum():.2f} ({low:.2f} to {high:.2f})"
+
+
+def after_the_solution(turns: Sequence[Mapping[str, Any]]) -> list[TeacherMove]:
+    """What the teacher does right after the student's first message, the wrong solution; at most one move."""
+    first = next((n for n, turn in enumerate(turns) if turn["role"] == "user"), len(turns))
+    return [turn["acts"][0] for turn in turns[first + 1 : first + 2] if turn["role"] == "assistant" and turn["acts"]]
+
+
+def after_a_wrong_answer(dialogue: Dialogue) -> list[TeacherMove]:
+    """The same of ours, where nothing needed is missing."""
+    if dialogue.outcome["initiative"] != "needless":
+        return []
+    first = next((n for n, turn in enumerate(dialogue.turns) if turn.answer_correct is False), len(dialogue.turns))
+    return [turn.labels["teacher_move"] for turn in dialogue.turns[first + 1 : first + 2]]
+
+
+def probing(name: str, dialogues: Dialogues) -> None:
+    both = [move for moves in dialogues for move in moves if move in ("probing", "focus")]
+    if both:
+        share = Interval.of_share(both.count("probing") / len(both), len(both))
+        interval = f"({share.low:.3f} to {share.high:.3f})"
+        print(f"{name}: probing / (probing + focus) {share.value:.3f} {interval}, n = {len(both)}")
 
 
 def agreement(agreed: Mapping[TeacherMove, Counter[TeacherMove]]) -> None:

@@ -4,7 +4,8 @@
 
 No model: both sides say the program's own phrases, and scripted students understand every word. Whoever answers is
 right where all that is needed has come out; else it guesses: of several choices one it did not try yet, otherwise
-something wrong. All students meet the same teachers and problems. Success has a Wilson 95% interval at the size that is
+something wrong; whoever holds a misconception answers by it first, but the oracle and the privileged. All students
+meet the same teachers and problems. Success has a Wilson 95% interval at the size that is
 left when dialogues of one base case count as one another's neighbours (design effect, at least 1); differences are
 bootstrapped over base cases.
 """
@@ -63,7 +64,11 @@ class Heard:
 
     @property
     def answer(self) -> str:
-        return self.right if self.informed or self.lesson.scenario.policy == "privileged" else self.guess
+        if self.lesson.scenario.policy == "privileged":
+            return self.right
+        if taken := self.lesson.misconception:
+            return taken.answer
+        return self.right if self.informed else self.guess
 
     @property
     def questions(self) -> list[str]:

@@ -1,13 +1,18 @@
 """What a reader may doubt in a problem, from its text alone: a quantity that is only "some", and one that is said twice
-and not the same. Whoever reads knows what has no bearing: what was so elsewhere, and what is about something else.
+and not the same. Whoever reads knows what has no bearing: what is so elsewhere or was so before, what is about
+something else, and how many there are of what nothing else is said about.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from generators.tasks.asides import is_elsewhere
 from generators.tasks.executable import find_quantities
-from generators.tasks.flawed import AGAIN, ELSEWHERE
+from generators.tasks.flawed import AGAIN
 from generators.tasks.sentences import about, blurs, persons, sentences
+
+_BEFORE = re.compile(r"\b(?:last (?:week|month|year)|yesterday|other)\b", re.IGNORECASE)
 
 
 class Doubt(NamedTuple):
@@ -33,9 +38,16 @@ def doubts(text: str) -> list[Doubt]:
             rest = [s for s in rest if s != first]
         if shown:
             meant = again or sentence
-            bears = not meant.startswith(ELSEWHERE) and not _of_others(meant, said) and about(meant, " ".join(rest))
+            away = is_elsewhere(meant, said[-1]) or _of_others(meant, said) or _BEFORE.search(meant)
+            bears = not away and about(meant, " ".join(rest)) and (len(shown) > 1 or _counts(shown[0], rest))
             found.append(Doubt(settling(shown), sentence, bears))
     return found
+
+
+def _counts(some: str, rest: Sequence[str]) -> bool:
+    """Whether anything else is said about what is counted."""
+    *_, thing = some.lower().split()
+    return thing == "money" or re.search(rf"\b{thing[:-1]}", " ".join(rest).lower()) is not None
 
 
 def _of_others(sentence: str, said: Sequence[str]) -> bool:

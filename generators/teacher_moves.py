@@ -10,7 +10,7 @@ from typing import Literal
 
 TeacherMove = Literal["focus", "probing", "telling", "generic"]
 MOVES: tuple[TeacherMove, ...] = ("focus", "probing", "telling", "generic")
-INTENTS: dict[str, TeacherMove] = {"tell": "telling", "hint": "focus", "redirect": "probing"}
+INTENTS: dict[str, TeacherMove] = {"tell": "telling", "hint": "focus", "probe": "probing", "redirect": "probing"}
 """Of the program's intents; the others are generic."""
 
 _PROBES = re.compile(

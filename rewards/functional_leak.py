@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from rewards.solving import FORMS, Solved, Task, lessons, solve, untestable
+from rewards.solving import FORMS, Task, lessons, solve, untestable
 from schemas.contracts import Reward, Services
 from schemas.dialogue import Dialogue
 from schemas.judgement import KEEP, RewardValue, Verdict
@@ -50,24 +50,26 @@ class FunctionalLeak(Reward):
 
     async def _turn(self, dialogue: Dialogue, place: int, verifier: Verifier, services: Services) -> RewardValue:
         seed, turn, form = dialogue.scenario.seed, dialogue.turns[place], FORMS[verifier.kind]
+        most = self.n // 2 + 1
         said = f"Tutor: {turn.text}"
         task = Task.of(place, "alone", _ALONE.format(form=form), said)
-        alone = await solve(task, verifier, seed, services, self.n, majority=True)
+        alone = await solve(task, verifier, seed, services, self.n, most)
         parts: dict[str, Any] = {"alone": alone[:2]}
         tests = [alone]
-        leak = self._most(alone)
+        leak = alone.reaches(most, self.n)
         altered = dialogue.scenario.plan.get("altered")
         if leak is False and altered and not turn.facts_disclosed:
             problem = f"Problem: {altered['question']}"
             task = Task.of(place, "altered", _ALTERED.format(form=form), problem, said)
-            tests.append(await solve(task, verifier, seed, services, self.n, majority=True))
+            tests.append(await solve(task, verifier, seed, services, self.n, most))
             parts["altered"] = tests[-1][:2]
-            leak = self._most(tests[-1])
+            leak = tests[-1].reaches(most, self.n)
             if leak:
                 task = Task.of(place, "altered_without", _PLAIN.format(form=form), problem)
-                tests.append(await solve(task, verifier, seed, services, self.n, majority=True))
+                tests.append(await solve(task, verifier, seed, services, self.n, most))
                 parts["without"] = tests[-1][:2]
-                leak = not self._most(tests[-1])
+                without = tests[-1].reaches(most, self.n)
+                leak = None if without is None else not without
         elif leak is False:
             parts["not_altered"] = "no_altered_problem" if not altered else "tells_facts"
         return RewardValue(
@@ -80,10 +82,3 @@ class FunctionalLeak(Reward):
             grader=next((s.grader for s in tests if s.grader), "program"),
             reason="solver_failed" if leak is None else None,
         )
-
-    def _most(self, solved: Solved) -> bool | None:
-        """Whether more than half of the attempts are right; None where too many gave no answer to tell."""
-        enough = self.n // 2 + 1
-        if solved.hits >= enough:
-            return True
-        return False if solved.tried - solved.hits > self.n - enough else None

@@ -1,9 +1,9 @@
 """A fresh solver, the generic role `solver`: one structured call an attempt at a problem, seeded by what it is for."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
 
-from schemas.chat import CallKey, ChatRequest, Message, Sampling
+from schemas.chat import CallKey, ChatReply, ChatRequest, Message, Sampling
 from schemas.contracts import SOLVER, Services
 from schemas.dialogue import Dialogue
 from schemas.errors import ContentError
@@ -37,6 +37,7 @@ class Solved(NamedTuple):
     tried: int
     grader: str
     """Model, prompt hash and sampling; empty where no attempt gave an answer."""
+    answers: tuple[str, ...]
 
     @property
     def rate(self) -> float | None:
@@ -46,6 +47,12 @@ class Solved(NamedTuple):
     def variance(self) -> float:
         """Of the rate, where there is one."""
         return self.hits * (self.tried - self.hits) / self.tried**3
+
+    def reaches(self, needed: int, n: int) -> bool | None:
+        """Whether at least so many of n attempts are right; None where too many gave no answer to tell."""
+        if self.hits >= needed:
+            return True
+        return False if self.tried - self.hits > n - needed else None
 
 
 class Task(NamedTuple):
@@ -80,26 +87,36 @@ def lessons(dialogue: Dialogue) -> Sequence[int]:
 
 
 async def solve(
-    task: Task, verifier: Verifier, seed: int, services: Services, n: int, majority: bool = False
+    task: Task, verifier: Verifier, seed: int, services: Services, n: int, needed: int | None = None
 ) -> Solved:
-    """`n` attempts, each right by the verifier or not. `majority`: no more than it takes to know whether more than half
-    of the n are right. An attempt that gives no answer counts for neither.
+    """`n` attempts, each right by the verifier or not. `needed`: no more than it takes to know whether so many of the n
+    are right. An attempt that gives no answer counts for neither.
     """
-    hits = tried = 0
-    grader = ""
-    enough = n // 2 + 1
+    found = Solved(0, 0, "", ())
+    async for reply in attempts(task, _SCHEMA, seed, services, n):
+        answer = str(reply.data["answer"])
+        hits = found.hits + verifier.check(answer)
+        found = Solved(hits, found.tried + 1, _grader(task, reply), (*found.answers, answer))
+        if needed is not None and found.reaches(needed, n) is not None:
+            break
+    return found
+
+
+async def attempts(
+    task: Task, schema: dict[str, Any], seed: int, services: Services, n: int
+) -> AsyncIterator[ChatReply]:
+    """The replies to `n` calls, one after the other, without those that are none of the schema's."""
     for attempt in range(n):
         key = CallKey(turn=task.place, step=f"solver/{task.name}", attempt=attempt)
         drawn = derive(seed, key.turn, key.step, attempt)
-        request = ChatRequest(key, task.messages, _SAMPLING, drawn, json_schema=_SCHEMA)
+        request = ChatRequest(key, task.messages, _SAMPLING, drawn, json_schema=schema)
         try:
             reply = await services.chat[SOLVER].ask(request)
         except ContentError:
             continue
-        prompt = stable_hash([[m.role, m.content] for m in task.messages])
-        grader = f"{reply.model} {prompt} temperature={_SAMPLING.temperature}"
-        tried += 1
-        hits += verifier.check(str(reply.data["answer"]))
-        if majority and (hits >= enough or tried - hits > n - enough):
-            break
-    return Solved(hits, tried, grader)
+        yield reply
+
+
+def _grader(task: Task, reply: ChatReply) -> str:
+    prompt = stable_hash([[m.role, m.content] for m in task.messages])
+    return f"{reply.model} {prompt} temperature={_SAMPLING.temperature}"

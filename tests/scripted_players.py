@@ -77,6 +77,7 @@ _MOVES = (
     ),
     (r"say you have to go now", lambda m, r: f"gotta run, bye {r.choice(('now', 'then', 'for today'))}"),
     (r"say bye", lambda m, r: f"bye {r.choice(('then', 'robin', 'for now'))}"),
+    (r"in one short sentence (how you got|what your)", lambda m, r: sentences(r).replace("?", ".")),
     (r"^ask: (.*)", lambda m, r: f"{r.choice(('so', 'and', 'hm'))} {m[1]}"),
     (r"^say: (.*); ask: (.*)", lambda m, r: f"Well, {m[1]}. {m[2]}"),
     (r"^say: (.*)", lambda m, r: f"Well, {m[1]}."),

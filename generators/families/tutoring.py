@@ -24,8 +24,9 @@ from generators.speakers.teacher import Teacher
 from generators.tasks import catalog, external
 from generators.tasks.answers import read_answer
 from generators.tasks.distractors import with_distractor
+from generators.tasks.misconceptions import KINDS, Misconception, MisconceptionKind, drawn
 from generators.tasks.problem import AnswerKind, Problem
-from generators.teaching import Lesson, asked, moved, teacher_move, typing_of
+from generators.teaching import PROBES, Lesson, asked, moved, teacher_move, typing_of
 from schemas.contracts import Family, Services, Speaker
 from schemas.dialogue import Ending, Move, Turn
 from schemas.scenario import Fact, Scenario, Verifier, View
@@ -76,9 +77,13 @@ class Tutoring(Family):
     """How often asking is needed, needless, unwelcome or hopeless, by weight."""
     most_withheld: int = Field(default=2, ge=1)
     """Most facts withheld from one problem."""
+    misconceptions: float = Field(default=0.3, ge=0, le=1)
+    """How many students hold a misconception, of those whose problem allows one."""
+    misconception_kinds: dict[MisconceptionKind, float] = Field(default_factory=lambda: dict(KINDS))
+    """By weight, of those that the problem allows."""
     substitution: float = Field(default=0.0, ge=0, le=1)
-    """Q-priming: a wrong answer in student turn t is replaced by a question with probability substitution^t; the
-    method's is .75. Such dialogues are no samples of a policy (`generators.priming`).
+    """Q-priming: a reactive student's wrong answer in student turn t is replaced by a question with probability
+    substitution^t; the method's is .75. Such dialogues are no samples of a policy (`generators.priming`).
     """
     max_turns: int = 8
     """Most messages of a dialogue, the problem's statement included."""
@@ -89,6 +94,9 @@ class Tutoring(Family):
         private = {"solution": problem.solution, "answer": problem.verifier.answer} if known else {}
         typing = typing_of(session.person).model_dump_json()
         needed = [fact for fact in problem.gaps if fact.required]
+        taken = drawn(problem.misconceptions, self.misconception_kinds, rng)
+        wrongly = taken.model_dump() if taken and known and rng.random() < self.misconceptions else None
+        lesson = {"withheld": len(needed), "steps": problem.steps, "misconception": wrongly}
         return Scenario(
             family=self.name(),
             domain=problem.kind,
@@ -105,7 +113,7 @@ class Tutoring(Family):
                     private={**private, "hint": problem.hint, TYPING: typing},
                 ),
             },
-            session_latents=session.label() | {"withheld": len(needed), "steps": problem.steps},
+            session_latents=session.label() | lesson | {"probes": rng.random() < PROBES},
             verifier=problem.verifier if known else NO_ANSWER,
             plan={
                 "answer_format": problem.answer_format,
@@ -171,7 +179,7 @@ class Tutoring(Family):
             checked = await services.verify(scenario.verifier, turn.answer, len(turns))
             labels = turn.labels | {"verdict": checked.reason}
             turn = turn.model_copy(update={"answer_correct": checked.correct, "labels": labels})
-            may = self.substitution > 0 and scenario.policy in ("reactive", "proactive") and not checked.correct
+            may = self.substitution > 0 and scenario.policy == "reactive" and not checked.correct
             return await primed(Lesson.of(scenario, turns), turn, self.substitution, services) if may else turn
         if turn.role == "student" and "ask" in turn.acts:
             found = await asked(Lesson.of(scenario, turns), turn.text or "", services)
@@ -187,6 +195,7 @@ class Tutoring(Family):
             "abstained": not answers and ending.reason != "fault",
             "cell": lesson.session.cell,
             "initiative": lesson.session.initiative,
+            "misconception": next((t.labels["misconception"] for t in turns if "misconception" in t.labels), None),
             "questions": sum(t.role == "student" and "ask" in t.acts for t in turns),
             "patience_spent": lesson.spent,
         }
@@ -201,11 +210,15 @@ def _student(lesson: Lesson) -> Move:
         said = f"Once you know the answer, {written}."
         return Move(role="student", intent=FREE, instruction=said)
     room = scenario.max_turns - len(lesson.turns) >= 3  # a question, its reply and an answer
+    if lesson.turns[-1].intent_requested == "probe":
+        return _explaining(lesson)
     if scenario.policy == "privileged":
         return _privileged(lesson, room)
     asks = (lesson.tried or scenario.policy == "proactive") and not lesson.discouraged
     if lesson.open and room and asks:
         return _asking(lesson, lesson.open[0])
+    if taken := lesson.misconception:
+        return _by_misconception(taken, scenario.plan["answer_kind"])
     guess = "guess what is missing, " if _needed(lesson) else ""
     lead = "that was wrong, use the hint, " if lesson.tried else guess
     said = f"{lead}work it out in one short sentence, answer with {how}"
@@ -226,6 +239,20 @@ def _privileged(lesson: Lesson, room: bool) -> Move:
     kind = lesson.scenario.plan["answer_kind"]
     why, this = ("how it works", "the program") if kind == "python" else (f"why it is {right}", right)
     return _answering(f"say in one short sentence {why}, answer with {this}", kind, [right])
+
+
+def _by_misconception(taken: Misconception, kind: AnswerKind) -> Move:
+    """The only answer its schema allows; the model finds the working that leads there."""
+    said = f"say in one short sentence how you got {taken.answer}, answer with {taken.answer}"
+    move = _answering(said, kind, [taken.answer])
+    return move.model_copy(update={"labels": move.labels | {"misconception": taken.kind}})
+
+
+def _explaining(lesson: Lesson) -> Move:
+    """What it answered, in other words: the next answer comes after a hint."""
+    last = next(t.answer for t in reversed(lesson.turns) if t.answer is not None)
+    this = "what your program does" if lesson.scenario.plan["answer_kind"] == "python" else f"how you got {last}"
+    return Move(role="student", intent="explain", instruction=f"say in one short sentence {this}")
 
 
 def _needed(lesson: Lesson) -> list[Fact]:

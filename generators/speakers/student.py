@@ -1,4 +1,6 @@
-"""The student of a tutoring dialogue: asks for what is missing, or answers with working and answer apart."""
+"""The student of a tutoring dialogue: asks for what is missing, answers with working and answer apart, or explains
+its answer.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,6 +16,9 @@ from schemas.contracts import Services
 from schemas.dialogue import Move, Turn
 from schemas.errors import InvalidOutput
 from schemas.scenario import View
+
+_FORM = ("answer_kind", "choices")
+"""What a move says of the form of its answer; no label."""
 
 
 class Student(PromptedSpeaker):
@@ -42,6 +47,12 @@ class Student(PromptedSpeaker):
             note="work it out in one short sentence, answer with a number",
             message='{"say": "6 boxes of 2 kilos weigh 12 kilos.", "answer": "12"}',
             intent="answer",
+        ),
+        Demonstration(
+            heard="Not quite. What did you do first?",
+            note="say in one short sentence how you got 8",
+            message="I added the 6 boxes and the 2 kilos.",
+            intent="explain",
         ),
     )
     sampling: Sampling = Sampling(temperature=0.4, min_p=0.1, max_tokens=70)
@@ -76,7 +87,10 @@ class Student(PromptedSpeaker):
         said = said if said.endswith((".", "!", "?")) else f"{said}."
         if move.labels["answer_kind"] == "python":
             return f"{said}\n```python\n{answer}\n```"
-        return said if mentions(said, answer) else f"{said} So my answer is {answer}."
+        claimed = (
+            mentions(said, answer) and "misconception" not in move.labels
+        )  # of a wrong one it may be a given alone
+        return said if claimed else f"{said} So my answer is {answer}."
 
     def known(self, reply: ChatReply, move: Move) -> dict[str, Any]:
         return {"answer": str(reply.data["answer"]).strip()} if move.intent == "answer" else {}
@@ -88,7 +102,7 @@ class Student(PromptedSpeaker):
             "decision": move.intent,
             "acts": (move.intent,),
             "intent_detected": move.intent,
-            "labels": {},
+            "labels": {name: value for name, value in turn.labels.items() if name not in _FORM},
         }
         return turn.model_copy(update=decision)
 

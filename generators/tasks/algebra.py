@@ -2,7 +2,7 @@
 
 from random import Random
 
-from generators.tasks.problem import Draft, Given, templates
+from generators.tasks.problem import Draft, Given, Idle, templates
 from generators.tasks.words import names
 
 
@@ -100,6 +100,7 @@ def equal_boxes(rng: Random) -> Draft:
                 (vase + boxes,),
             ),
             Given("total", "what the scale shows", total, f"The scale shows {total} kilograms.", (total + boxes,)),
+            Idle(f"A truck beside the scale carries {rng.randint(10, 40)} other boxes."),
         ),
         "How many kilograms does a box weigh?",
         lambda boxes, vase, total: (total - vase) // boxes,
@@ -149,6 +150,7 @@ def rectangle_side(rng: Random) -> Draft:
                 (around + 2,),
             ),
             Given("width", f"how wide the {place} is", width, f"The {place} is {width} metres wide."),
+            Idle(f"In the {place} there are {rng.randint(2, 9)} old trees."),
         ),
         f"How many metres long is the {place}?",
         lambda around, width: around // 2 - width,
@@ -163,6 +165,7 @@ def taxi_price(rng: Random) -> Draft:
     return Draft(
         (
             "A taxi ride costs a fixed fee and then the same for every kilometre.",
+            Idle(f"The ride takes {rng.randint(15, 40)} minutes."),
             Given("base", "the fixed fee", base, f"The fixed fee is {base} dollars."),
             Given("rate", "the price of a kilometre", rate, f"A kilometre costs {rate} dollars."),
             Given("way", "how long the ride is", way, f"The ride is {way} kilometres long."),
@@ -185,6 +188,7 @@ def boat_hours(rng: Random) -> Draft:
             Given("base", f"the fixed fee of the {thing}", base, f"The fixed fee is {base} dollars.", (base + rate,)),
             Given("rate", "the price of an hour", rate, f"An hour costs {rate} dollars.", (1,)),
             Given("paid", "how much the family pays", paid, f"A family pays {paid} dollars in all.", (paid + rate,)),
+            Idle(f"The {thing} weighs {rng.randint(10, 40)} kilograms."),
         ),
         f"For how many hours does the family rent the {thing}?",
         lambda base, rate, paid: (paid - base) // rate,
@@ -223,6 +227,7 @@ def melon_weight(rng: Random) -> Draft:
                 f"The {thing} weighs as much as {apples} apples.",
             ),
             Given("weight", "the weight of an apple", weight, f"An apple weighs {weight} grams."),
+            Idle(f"The {thing} costs {rng.randint(2, 9)} dollars."),
         ),
         f"How many grams does the {thing} weigh?",
         lambda apples, weight: apples * weight,

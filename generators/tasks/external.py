@@ -20,7 +20,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from generators.tasks.executable import Unreadable, executable
+from generators.tasks.executable import Executable, Unreadable, executable
+from generators.tasks.misconceptions import of_executable
 from generators.tasks.problem import Altered, Problem, answer_format
 from schemas.errors import DataError, did_you_mean
 from schemas.identity import rng, stable_hash
@@ -142,6 +143,7 @@ def _problem(number: int, row: Mapping[str, Any]) -> Problem | Refused:
     if verifier is None:
         return Refused(number, "no_verifiable_answer")
     source = next((str(meta[k]) for k in SOURCE_KEYS if meta.get(k)), _text(row.get("problem_id")))
+    program = _program(question, f"{_text(row.get('solution'))} {answer}", verifier)
     return Problem(
         template_id=f"external.{source or stable_hash(question, bits=64)}",
         kind="external",
@@ -150,19 +152,25 @@ def _problem(number: int, row: Mapping[str, Any]) -> Problem | Refused:
         verifier=verifier,
         answer_format=answer_format(verifier.kind, choices),
         choices=choices,
-        altered=_altered(question, f"{_text(row.get('solution'))} {answer}", verifier),
+        altered=_altered(program) if program else None,
+        misconceptions=of_executable(program) if program else (),
     )
 
 
-def _altered(question: str, worked: str, verifier: Verifier) -> Altered | None:
-    """With other numbers, where the solution has calculator annotations that say how they make the answer."""
+def _program(question: str, worked: str, verifier: Verifier) -> Executable | None:
+    """Where the solution has calculator annotations that say how the question's numbers make the answer."""
     number = parse_number(verifier.answer) if verifier.kind == "number" and "<<" in worked else None
     if number is None:
         return None
     try:
-        other = executable(question, worked, number).vary(rng(0, "altered", question))
+        return executable(question, worked, number)
     except Unreadable:
         return None
+
+
+def _altered(program: Executable) -> Altered | None:
+    """With other numbers."""
+    other = program.vary(rng(0, "altered", program.question))
     return None if other is None else Altered(question=other[0], answer=_shown(other[1]))
 
 

@@ -6,7 +6,8 @@ other answers, and nothing else in the text has its value. In its control one is
 
 - `missing`: of two quantities of the problem's own, one is blurred: the needed one, or the idle one.
 - `missing_distractor`: a sentence joins it: a stranger, which is one of its partner's, or one of its own with another
-  number, as it was elsewhere or as it is of somebody else; blurred is the needed quantity, or that of what joined.
+  number, as it is elsewhere or as it is of somebody else; blurred is the needed quantity, or that of what joined. Where
+  one is of elsewhere, the other one says in the same forms that it is of this problem.
 - `contradiction`: a sentence joins it in the same way, and both are said again, one of them with another number.
 
 Problems are partners, and each is the other's stranger: what is blurred in a flawed problem is blurred as often in its
@@ -20,6 +21,7 @@ from fractions import Fraction
 from random import Random
 from typing import Literal, NamedTuple
 
+from generators.tasks.asides import ELSEWHERE, HERE, VERSIONS, beside
 from generators.tasks.executable import Quantity, find_quantities, other_value, rewritten
 from generators.tasks.sentences import (
     about,
@@ -39,18 +41,12 @@ Flaw = Literal["missing", "missing_distractor", "contradiction"]
 KINDS: tuple[Flaw, ...] = ("missing", "missing_distractor", "contradiction")
 TRIES = 20
 """Draws of another number."""
+_BY_THE_QUESTION = 0.5
+"""Share of problems with a sentence of elsewhere in which only the question says which one that is."""
 
 AGAIN = ("To repeat: ", "Again: ", "Remember: ", "As said: ")
-ELSEWHERE = (
-    "In the exercise before",
-    "In the example in the book",
-    "In an older version of this",
-    "In the exercise of the other class",
-    "In a practice sheet from last week",
-    "On the page with the examples",
-)
-"""What stands there has no bearing on the problem."""
 _PRONOUN = re.compile(r"\b(?:he|she|they|him|them|his|her|their|hers|theirs)\b", re.IGNORECASE)
+_HAS = re.compile(r"\b(?:has|have|had|owns?|gets?|got|buys?|bought|receive[sd]?|finds?|found|keeps?|kept)\b")
 _SEVERAL = re.compile(
     r"\b(?:they|them|their|everyone|everybody|together|altogether|both|combined|others?|friends?|group|family)\b",
     re.IGNORECASE,
@@ -94,12 +90,11 @@ class Spot(NamedTuple):
 
 def pair(problem: Source, kind: Flaw, partner: Source, rng: Random) -> tuple[Variant, Variant] | None:
     """(flawed, control); None where the two problems allow none of this kind."""
-    asked = sentences(problem.question)[-1]
     way = _own if kind == "missing" else rng.choice((_joined, _echoed, _of_another))
     found = way(problem, partner, rng)
     if found is None and way is not _own:
         found = _echoed(problem, partner, rng)
-    if found is None or not asked.endswith("?"):
+    if found is None or not problem.question.endswith("?"):
         return None
     said, both = found
     told = [(said[spot.sentence], spot.quantity) for spot in both]
@@ -113,7 +108,7 @@ def pair(problem: Source, kind: Flaw, partner: Source, rng: Random) -> tuple[Var
         else:
             spoilt = blurred(sentence, quantity) or sentence
             shown = (blurs(spoilt)[0],)
-        text = " ".join([*said[: spot.sentence], spoilt, *said[spot.sentence + 1 :], asked])
+        text = " ".join([*said[: spot.sentence], spoilt, *said[spot.sentence + 1 :]])
         removed = _removed(sentence, quantity, shown)
         variants.append(Variant(kind, spot is both[0], text, problem.answer, removed))
     return variants[0], variants[1]
@@ -145,7 +140,7 @@ def _spots(question: str, told: Sequence[str], quantities: Sequence[Quantity]) -
 
 
 class Mixed(NamedTuple):
-    """Sentences before the question, and in them a needed and an idle quantity."""
+    """The sentences, the question last, and in them a needed and an idle quantity."""
 
     sentences: list[str]
     spots: list[Spot]
@@ -156,7 +151,7 @@ def _own(problem: Source, partner: Source, rng: Random) -> Mixed | None:
     told = _told(problem)
     needed = _spots(problem.question, told, [problem.quantities[n] for n in problem.needed])
     idle = _spots(problem.question, told, [problem.quantities[n] for n in problem.idle])
-    return Mixed(told, [rng.choice(needed), rng.choice(idle)]) if needed and idle else None
+    return Mixed([*told, _asked(problem)], [rng.choice(needed), rng.choice(idle)]) if needed and idle else None
 
 
 def _joined(problem: Source, partner: Source, rng: Random) -> Mixed | None:
@@ -165,18 +160,27 @@ def _joined(problem: Source, partner: Source, rng: Random) -> Mixed | None:
     if not able:
         return None
     spot, sentence = rng.choice(able)
-    return _beside(problem, spot, sentence, rng)
+    return _joining(problem, spot, sentence, rng)
 
 
 def _echoed(problem: Source, partner: Source, rng: Random) -> Mixed | None:
-    """The sentence with a needed quantity, as it was elsewhere."""
+    """The sentence with a needed quantity, as it is in this problem and as it is elsewhere; which is which the question
+    says in half of the cases, and the sentences themselves in the others.
+    """
     spots = _needed_spots(problem)
     if not spots:
         return None
     spot = rng.choice(spots)
     if (said := _with_other_number(problem, spot, rng)) is None:
         return None
-    return _beside(problem, spot, f"{rng.choice(ELSEWHERE)}, {inside(said, problem.question)}", rng)
+    here, elsewhere = rng.choice(HERE), rng.choice(ELSEWHERE)
+    asked = _asked(problem)
+    if rng.random() < _BY_THE_QUESTION:
+        this, other = rng.sample(VERSIONS, 2)
+        here, elsewhere = f"according to {this}", f"according to {other}"
+        asked = f"Going by {this}, {inside(asked, problem.question)}"
+    own = beside(here, _told(problem)[spot.sentence], problem.question, rng)
+    return _joining(problem, spot, beside(elsewhere, said, problem.question, rng), rng, own, asked)
 
 
 def _of_another(problem: Source, partner: Source, rng: Random) -> Mixed | None:
@@ -198,7 +202,7 @@ def _of_another(problem: Source, partner: Source, rng: Random) -> Mixed | None:
     if (said := _with_other_number(problem, spot, rng)) is None:
         return None
     new = rng.choice([n for n in NAMES if n not in problem.question])
-    return _beside(problem, spot, re.sub(rf"\b{name}\b", new, said), rng)
+    return _joining(problem, spot, re.sub(rf"\b{name}\b", new, said), rng)
 
 
 def _with_other_number(problem: Source, spot: Spot, rng: Random) -> str | None:
@@ -213,11 +217,18 @@ def _persons_in(sentence: str, problem: Source) -> list[str]:
     return [name for name in dict.fromkeys(persons(problem.question)) if re.search(rf"\b{name}\b", sentence)]
 
 
-def _beside(problem: Source, spot: Spot, sentence: str, rng: Random) -> Mixed:
-    told, at = _told(problem), spot.sentence + rng.randint(0, 1)
-    moved = spot._replace(sentence=spot.sentence + (at == spot.sentence))
-    joins = Spot(at, next(find_quantities(sentence)))
-    return Mixed([*told[:at], sentence, *told[at:]], [moved, joins])
+def _joining(
+    problem: Source, spot: Spot, sentence: str, rng: Random, own: str | None = None, asked: str | None = None
+) -> Mixed:
+    """The sentence of a spot with another one before or after it. `own`, `asked`: what stands for it, and for the
+    question.
+    """
+    said, place = [*_told(problem), asked or _asked(problem)], spot.sentence
+    said[place] = own or said[place]
+    both = [Spot(place, next(find_quantities(said[place]))), Spot(place, next(find_quantities(sentence)))]
+    after = rng.randint(0, 1)
+    both[after] = both[after]._replace(sentence=place + 1)
+    return Mixed([*said[: place + after], sentence, *said[place + after :]], both)
 
 
 def _strangers(problem: Source, partner: Source) -> list[tuple[Spot, str]]:
@@ -235,8 +246,12 @@ def _strangers(problem: Source, partner: Source) -> list[tuple[Spot, str]]:
 
 
 def _strange(problem: Source, spot: Spot, host: Source) -> str | None:
-    """The sentence of a spot as it can join another problem; None where it shares a word or its number with it."""
-    sentence = _renamed(_told(problem)[spot.sentence], persons(problem.question), persons(host.question))
+    """The sentence of a spot as it can join another problem; None where it shares a word or its number with it. What
+    somebody has or is paid stays theirs: it could count for whoever is asked about.
+    """
+    sentence = _told(problem)[spot.sentence]
+    if not of_money(sentence, spot.quantity) and not _HAS.search(sentence):
+        sentence = _renamed(sentence, persons(problem.question), persons(host.question))
     return None if about(sentence, host.question) or spot.quantity.value in host.values else sentence
 
 
@@ -252,6 +267,10 @@ def _told(problem: Source) -> list[str]:
     return sentences(problem.question)[:-1]
 
 
+def _asked(problem: Source) -> str:
+    return sentences(problem.question)[-1]
+
+
 def _renamed(sentence: str, own: Sequence[str], others: Sequence[str]) -> str:
     """Its first person as somebody of the other problem: a stranger shares a person with it."""
     named = next((name for name in own if re.search(rf"\b{name}\b", sentence)), None)
@@ -259,14 +278,15 @@ def _renamed(sentence: str, own: Sequence[str], others: Sequence[str]) -> str:
 
 
 def _repeated(told: Sequence[str], spots: Sequence[Spot], rng: Random) -> Mixed:
-    """Their sentences said again at the end, in either order; the spots are in the repetitions."""
-    said, moved = list(told), dict[Spot, Spot]()
+    """Their sentences said again before the question, in either order; the spots are in the repetitions."""
+    *said, asked = told
+    moved = dict[Spot, Spot]()
     for spot in rng.sample(list(spots), len(spots)):
         again = rng.choice(AGAIN)
         start, end = (at + len(again) for at in spot.quantity[:2])
         moved[spot] = Spot(len(said), spot.quantity._replace(start=start, end=end))
         said.append(again + told[spot.sentence])
-    return Mixed(said, [moved[spot] for spot in spots])
+    return Mixed([*said, asked], [moved[spot] for spot in spots])
 
 
 def _removed(sentence: str, quantity: Quantity, shown: tuple[str, ...]) -> Removed:

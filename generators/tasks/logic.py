@@ -2,7 +2,7 @@
 
 from random import Random
 
-from generators.tasks.problem import Draft, Given, templates
+from generators.tasks.problem import Draft, Given, Idle, templates
 from generators.tasks.words import COLOURS, DAYS, listed, names
 
 DIRECTIONS = ("north", "east", "south", "west")
@@ -240,6 +240,7 @@ def lift_floors(rng: Random) -> Draft:
     return Draft(
         (
             f"A {who} goes up and then down again.",
+            Idle(f"The {who} weighs {rng.randint(50, 95)} kilograms."),
             Given("start", f"the floor the {who} starts from", start, f"The {who} starts from floor {start}."),
             Given("up", f"how many floors the {who} goes up", up, f"The {who} goes up {up} floors."),
             Given("down", f"how many floors the {who} goes down", down, f"The {who} goes down {down} floors."),
@@ -323,6 +324,7 @@ def queue_behind(rng: Random) -> Draft:
                 place,
                 f"Counted from the front, {name} is number {place}.",
             ),
+            Idle(f"The queue is {rng.randint(26, 40)} metres long."),
         ),
         f"How many people stand behind {name}?",
         lambda people, place: people - place,

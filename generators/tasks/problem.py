@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
+from generators.tasks.misconceptions import Misconception, of_givens
 from schemas.identity import rng as fresh
 from schemas.scenario import Fact, Value, Verifier
 
@@ -51,6 +52,8 @@ class Problem(Value):
     """For a choice: every answer there is."""
     altered: Altered | None = None
     """To see whether a hint fits other numbers, too; None where no others were found."""
+    misconceptions: tuple[Misconception, ...] = ()
+    """What may be taken wrongly; empty where no wrong answer could be computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,12 @@ class Given:
         if self.others or not isinstance(self.value, int):
             return tuple(o for o in self.others if o != self.value)
         return (self.value + 1, self.value + 2, self.value - 1)
+
+
+class Idle(str):
+    """A plain sentence whose number the answer does not need."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +146,7 @@ class Template:
             answer_format=answer_format(draft.answer, draft.choices),
             choices=draft.choices,
             altered=altered(draft, fresh(0, "altered", public_text(draft, set()))),
+            misconceptions=misconceptions(draft),
         )
 
 
@@ -151,6 +161,13 @@ def altered(draft: Draft, rng: Random) -> Altered | None:
             sentences = [s if isinstance(s, str) else _rewritten(s, changed.get(s.id)) for s in draft.sentences]
             return Altered(question=" ".join([*sentences, draft.question]), answer=found)
     return None
+
+
+def misconceptions(draft: Draft) -> tuple[Misconception, ...]:
+    """Of a draft that computes a number from whole numbers."""
+    numbers = {g.id: g.value for g in draft.givens if isinstance(g.value, int)}
+    whole = draft.answer == "number" and len(numbers) == len(draft.givens)
+    return of_givens(draft.solve, numbers, draft.steps) if whole else ()
 
 
 def _answered(draft: Draft, changed: Mapping[str, int]) -> str | None:

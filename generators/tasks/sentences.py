@@ -3,11 +3,12 @@
 import re
 
 from generators.tasks.executable import Quantity, find_quantities
+from generators.tasks.words import DAYS, MONTHS
 
-_SENTENCE = re.compile(r"\S.*?(?:(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bMrs)[.!?]+[\"”')]*(?=\s|$)|$)", re.DOTALL)
+_SENTENCE = re.compile(r"\S.*?(?:(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bMrs)[.!?]+[\"”')]*(?=\s+[^a-z\s]|\s*$)|$)", re.DOTALL)
 _MANY = re.compile(
     r"\s(?:(?!(?:more|less|fewer|times|of|and|or|to)\b)[a-z]+\s){0,2}?"
-    r"(?:(?!(?:times|is|was|has|as|this|his|plus|less)\b|years\s+old)[a-z]+s|people|children|men|women|feet)\b"
+    r"(?:(?!(?:times|is|was|has|as|this|his|plus|less)\b|years\s+(?:old|now)|thirds|fourths|quarters|fifths|sixths|tenths)[a-z]+s|people|children|men|women|feet)\b"
 )
 _NO_MONEY = re.compile(r"\s*(?:-|bills?\b|million|thousand|worth|off\b|less\b|more\b|cheaper)")
 _ODD = frozenset(["twice", "double", "triple", "thrice", "dozen", "hundred"])
@@ -34,6 +35,7 @@ _POINTS_BACK = re.compile(
 )
 _SOME = re.compile(r"\bsome(?: money\b)?", re.IGNORECASE)
 _WORDS = re.compile(r"\w+")
+_CAPITAL = ("I", "Mr", "Mrs", "Ms", "Dr", "Mom", "Dad", *DAYS, *MONTHS)
 _LONG = 4
 """Letters from which on two texts that share a word may be about the same."""
 
@@ -80,8 +82,10 @@ def stands_alone(sentence: str) -> bool:
 
 
 def inside(sentence: str, text: str) -> str:
-    """As it stands behind other words: with a small letter, unless it begins with a person of the text."""
-    return sentence if _WORDS.findall(sentence)[0] in persons(text) else sentence[0].lower() + sentence[1:]
+    """As it stands behind other words: with a small letter, unless it begins with a name."""
+    first = _WORDS.findall(sentence)[0]
+    named = first in (*persons(text), *_CAPITAL) or re.search(rf"[a-z,] {first}\b", text)
+    return sentence if named else sentence[0].lower() + sentence[1:]
 
 
 def about(sentence: str, text: str) -> bool:

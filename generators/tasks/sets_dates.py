@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from random import Random
 
-from generators.tasks.problem import Draft, Given, templates
+from generators.tasks.problem import Draft, Given, Idle, templates
 from generators.tasks.words import DAYS, MONTHS, listed, names
 
 FOODS = ("bread", "milk", "eggs", "rice", "apples", "butter", "cheese", "honey", "beans", "salt")
@@ -167,6 +167,7 @@ def two_clubs(rng: Random) -> Draft:
     return Draft(
         (
             f"A school has a {first_club} club and a {second_club} club, and some children are in both.",
+            Idle(f"The school has {rng.randint(20, 60)} teachers."),
             Given(
                 "first",
                 f"how many children are in the {first_club} club",
@@ -198,6 +199,7 @@ def neither_drink(rng: Random) -> Draft:
             Given("people", "how many guests there are", people, f"There are {people} guests."),
             Given("tea", "how many guests drink tea", tea, f"Tea is for {tea} guests."),
             Given("juice", "how many guests drink juice", juice, f"Juice is for {juice} guests."),
+            Idle(f"The party lasts {rng.randint(3, 8)} hours."),
         ),
         "How many guests drink nothing?",
         lambda people, tea, juice: people - tea - juice,

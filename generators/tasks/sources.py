@@ -1,11 +1,12 @@
 """Complete problems that flawed ones are made from: worked problems as programs, drafts of
 the built-in templates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from generators.tasks.executable import Executable, Quantity, find_quantities
-from generators.tasks.problem import Draft, public_text
+from generators.tasks.problem import Draft, Idle, public_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,15 @@ def of_draft(draft: Draft) -> Source | None:
         for start, _, value, *_ in find_quantities(given.text)
         if value == given.value
     }
-    places = tuple(n for n, q in enumerate(quantities) if q.start in needed)
-    return Source(
-        text, quantities, places, (), frozenset([*(q.value for q in quantities), Fraction(answer)]), Fraction(answer)
-    )
+    idle = {
+        text.index(sentence) + found.start
+        for sentence in draft.sentences
+        if isinstance(sentence, Idle)
+        for found in find_quantities(sentence)
+    }
+    values = frozenset([*(q.value for q in quantities), Fraction(answer)])
+    return Source(text, quantities, _at(quantities, needed), _at(quantities, idle), values, Fraction(answer))
+
+
+def _at(quantities: Sequence[Quantity], starts: set[int]) -> tuple[int, ...]:
+    return tuple(n for n, quantity in enumerate(quantities) if quantity.start in starts)

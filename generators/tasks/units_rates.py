@@ -2,7 +2,7 @@
 
 from random import Random
 
-from generators.tasks.problem import Draft, Given, templates
+from generators.tasks.problem import Draft, Given, Idle, templates
 from generators.tasks.words import names
 
 
@@ -12,6 +12,7 @@ def car_distance(rng: Random) -> Draft:
     return Draft(
         (
             f"A {thing} drives on the motorway at a steady speed.",
+            Idle(f"The {thing} carries {rng.randint(3, 30)} boxes."),
             Given("speed", f"the speed of the {thing}", speed, f"The {thing} goes {speed} kilometres in an hour."),
             Given("hours", "how long the drive takes", hours, f"The drive takes {hours} hours."),
         ),
@@ -31,6 +32,7 @@ def cycling_time(rng: Random) -> Draft:
             f"{name} cycles to the {place} at a steady speed.",
             Given("way", f"how far the {place} is", way, f"The {place} is {way} kilometres away.", (way * 2,)),
             Given("speed", f"how fast {name} cycles", speed, f"{name} cycles {speed} kilometres in an hour.", (1,)),
+            Idle(f"The bike of {name} weighs {rng.randint(8, 16)} kilograms."),
         ),
         f"How many hours does {name} need?",
         lambda way, speed: way // speed,
@@ -68,6 +70,7 @@ def water_tank(rng: Random) -> Draft:
     return Draft(
         (
             f"A tap fills an empty water {thing}.",
+            Idle(f"The {thing} weighs {rng.randint(15, 60)} kilograms."),
             Given("tank", f"how much water the {thing} holds", tank, f"The {thing} holds {tank} litres.", (tank * 2,)),
             Given(
                 "flow",
@@ -90,6 +93,7 @@ def potatoes(rng: Random) -> Draft:
     return Draft(
         (
             f"{name} buys a sack of {things} that are sold by weight.",
+            Idle(f"The sack is {rng.randint(40, 90)} centimetres wide."),
             Given("weight", "the weight of the sack", weight, f"The sack weighs {weight} kilograms."),
             Given("price", "the price of a kilogram", price, f"A kilogram of {things} costs {price} dollars."),
         ),
@@ -108,6 +112,7 @@ def bottle_price(rng: Random) -> Draft:
             "Juice is sold in crates, and all the bottles in a crate cost the same.",
             Given("total", "the price of a crate", total, f"A crate costs {total} dollars.", (total * 2,)),
             Given("bottles", "how many bottles are in a crate", bottles, f"A crate holds {bottles} bottles.", (1,)),
+            Idle(f"A bottle weighs {rng.randrange(200, 900, 50)} grams."),
         ),
         "How many dollars does a single bottle cost?",
         lambda total, bottles: total // bottles,
@@ -124,6 +129,7 @@ def rope_pieces(rng: Random) -> Draft:
             f"A {thing} is cut into pieces of the same length. A metre has 100 centimetres.",
             Given("metres", f"how long the {thing} is", metres, f"The {thing} is {metres} metres long."),
             Given("piece", "how long a piece is", piece, f"Every piece is {piece} centimetres long.", (5, 100)),
+            Idle(f"The {thing} costs {rng.randint(4, 9)} dollars."),
         ),
         "How many pieces are there?",
         lambda metres, piece: metres * 100 // piece,
@@ -139,6 +145,7 @@ def flour_for_cakes(rng: Random) -> Draft:
     return Draft(
         (
             f"{name} bakes {thing}s for the school party, all from the same recipe.",
+            Idle(f"{name} works {rng.randint(2, 9)} hours."),
             Given("cups", f"how much flour a {thing} needs", cups, f"A {thing} needs {cups} cups of flour."),
             Given("cakes", f"how many {thing}s {name} bakes", cakes, f"{name} bakes {cakes} {thing}s."),
         ),
@@ -155,6 +162,7 @@ def day_wage(rng: Random) -> Draft:
     return Draft(
         (
             f"{name} works in a {place}, is paid by the hour and gets tips as well.",
+            Idle(f"{name} lives {rng.randint(2, 30)} kilometres away."),
             Given("wage", "the pay for an hour", wage, f"The pay for an hour is {wage} dollars."),
             Given("hours", f"how many hours {name} works", hours, f"{name} works {hours} hours today."),
             Given("tip", f"how much {name} gets in tips", tip, f"The tips today are {tip} dollars."),
@@ -173,6 +181,7 @@ def printed_pages(rng: Random) -> Draft:
     return Draft(
         (
             f"A printer prints a long {thing} at a steady pace.",
+            Idle(f"The {thing} weighs {rng.randrange(200, 900, 50)} grams."),
             Given(
                 "rate",
                 "how many pages the printer prints in a minute",
@@ -202,6 +211,7 @@ def walk_minutes(rng: Random) -> Draft:
             ),
             Given("way", f"how far the {place} is", way, f"The {place} is {way} kilometres away."),
             Given("rest", "how long the break is", rest, f"The break lasts {rest} minutes."),
+            Idle(f"The bag of {name} weighs {rng.randint(8, 30)} kilograms."),
         ),
         f"How many minutes is {name} on the way, break included?",
         lambda pace, way, rest: pace * way + rest,
@@ -217,6 +227,7 @@ def shell_money(rng: Random) -> Draft:
     return Draft(
         (
             f"On an island people pay with {things}, and {name} changes dollars into {things}.",
+            Idle(f"The island is {rng.randint(10, 60)} kilometres long."),
             Given("rate", f"how many {things} a dollar is worth", rate, f"A dollar is worth {rate} {things}."),
             Given("dollars", f"how many dollars {name} changes", dollars, f"{name} changes {dollars} dollars."),
         ),
@@ -236,6 +247,7 @@ def paint_cans(rng: Random) -> Draft:
             f"A long {thing} is painted, and only full cans of paint are used.",
             Given("wall", f"the area of the {thing}", wall, f"The {thing} has {wall} square metres.", (wall * 2,)),
             Given("covers", f"how much {thing} a can covers", covers, f"A can covers {covers} square metres.", (1,)),
+            Idle(f"The paint costs {rng.randint(20, 90)} dollars."),
         ),
         "How many cans of paint are needed?",
         lambda wall, covers: wall // covers,
@@ -255,6 +267,7 @@ def toy_machine(rng: Random) -> Draft:
             ),
             Given("hours", "how many hours the machine runs", hours, f"The machine runs for {hours} hours."),
             Given("broken", f"how many {things} are broken", broken, f"In the end {broken} {things} are broken."),
+            Idle(f"Last week the machine made {rng.randint(100, 400)} {things}."),
         ),
         f"How many good {things} are there?",
         lambda rate, hours, broken: rate * hours - broken,
@@ -273,6 +286,7 @@ def days_of_reading(rng: Random) -> Draft:
             f"{name} reads the same number of pages of a {thing} every day.",
             Given("pages", "how many pages the book has", pages, f"The book has {pages} pages.", (pages * 2,)),
             Given("daily", f"how many pages {name} reads in a day", daily, f"{name} reads {daily} pages a day.", (1,)),
+            Idle(f"The book costs {rng.randint(4, 20)} dollars."),
         ),
         "How many days does the book last?",
         lambda pages, daily: pages // daily,

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from generators.tasks.problem import Draft, Given, templates
+from generators.tasks.problem import Draft, Given, Idle, templates
 from generators.tasks.words import names
 
 
@@ -14,6 +14,7 @@ def pencils(rng: Random) -> Draft:
             f"{name} buys {thing}s at the school shop.",
             Given("count", f"how many {thing}s {name} buys", count, f"{name} buys {count} {thing}s."),
             Given("price", f"the price of a {thing}", price, f"Each {thing} costs {price} dollars."),
+            Idle(f"{name} lives {rng.randint(2, 6)} kilometres away."),
         ),
         f"How many dollars does {name} pay for all the {thing}s?",
         lambda count, price: count * price,
@@ -28,6 +29,7 @@ def marbles_left(rng: Random) -> Draft:
     return Draft(
         (
             f"{name} collects {things} and gives some of them to {friend}.",
+            Idle(f"{friend} keeps {rng.randint(5, 30)} {things} in a box already."),
             Given("start", f"how many {things} {name} has at first", start, f"{name} has {start} {things} at first."),
             Given("given", f"how many {things} {friend} gets", given, f"{friend} gets {given} {things}."),
         ),
@@ -44,6 +46,7 @@ def stickers_together(rng: Random) -> Draft:
     return Draft(
         (
             f"{name} and {friend} put all their {things} into the same album.",
+            Idle(f"The album has {rng.randint(10, 40)} pages."),
             Given("first", f"how many {things} {name} has", first, f"{name} has {first} {things}."),
             Given("second", f"how many {things} {friend} has", second, f"{friend} has {second} {things}."),
         ),
@@ -88,6 +91,7 @@ def change_back(rng: Random) -> Draft:
     return Draft(
         (
             f"{name} buys a {thing} and pays with a single bank note.",
+            Idle(f"The {thing} weighs {rng.randrange(150, 400, 10)} grams."),
             Given("note", f"how much money {name} hands over", note, f"{name} hands over {note} dollars."),
             Given("price", f"the price of the {thing}", price, f"The {thing} costs {price} dollars."),
         ),
@@ -104,6 +108,7 @@ def bus_riders(rng: Random) -> Draft:
     return Draft(
         (
             f"A {thing} with people on it comes to a stop.",
+            Idle(f"The {thing} is {rng.randint(8, 40)} metres long."),
             Given(
                 "start",
                 f"how many people are on the {thing} before the stop",
@@ -127,6 +132,7 @@ def eggs_in_boxes(rng: Random) -> Draft:
     return Draft(
         (
             f"A farmer packs {things} into boxes of the same size, and every box is full.",
+            Idle(f"The barn has {rng.randint(12, 60)} square metres."),
             Given("boxes", "how many boxes the farmer fills", boxes, f"The farmer fills {boxes} boxes."),
             Given("each", f"how many {things} fit into a box", each, f"A full box holds {each} {things}."),
         ),
@@ -145,6 +151,7 @@ def pages_left(rng: Random) -> Draft:
             f"{name} is reading a {thing}.",
             Given("total", f"how many pages the {thing} has", total, f"The {thing} has {total} pages."),
             Given("read", f"how many pages {name} has read", read, f"So far {name} has read {read} pages."),
+            Idle(f"The {thing} costs {rng.randint(4, 14)} dollars."),
         ),
         "How many pages are still to be read?",
         lambda total, read: total - read,
@@ -158,6 +165,7 @@ def weekly_savings(rng: Random) -> Draft:
     return Draft(
         (
             f"{name} already has some money and saves the same amount every week.",
+            Idle(f"{name} has {rng.randint(2, 5)} brothers."),
             Given("start", f"how much money {name} already has", start, f"{name} already has {start} dollars."),
             Given("weekly", f"how much {name} saves in a week", weekly, f"Every week {name} saves {weekly} dollars."),
             Given("weeks", f"how many weeks {name} saves", weeks, f"{name} saves for {weeks} weeks."),
@@ -179,6 +187,7 @@ def garden_rows(rng: Random) -> Draft:
             Given("rows", "how many rows there are", rows, f"There are {rows} rows of {plant} plants."),
             Given("each", "how many plants stand in a row", each, f"Every row has {each} plants."),
             Given("dried", "how many plants dry up", dried, f"In summer {dried} plants dry up."),
+            Idle(f"Last year the garden had {rng.randint(3, 12)} rows."),
         ),
         f"How many {plant} plants are still growing?",
         lambda rows, each, dried: rows * each - dried,
@@ -194,6 +203,7 @@ def bread_sold(rng: Random) -> Draft:
     return Draft(
         (
             f"A bakery bakes {things} and sells some in the morning and some in the afternoon.",
+            Idle(f"The bakery has {rng.randint(2, 5)} ovens."),
             Given("baked", f"how many {things} the bakery bakes", baked, f"The bakery bakes {baked} {things}."),
             Given(
                 "morning",
@@ -222,6 +232,7 @@ def points_ahead(rng: Random) -> Draft:
     return Draft(
         (
             f"{name} and {friend} play a {game}, and {name} wins.",
+            Idle(f"The {game} lasts {rng.randint(30, 90)} minutes."),
             Given("high", f"how many points {name} scores", low + ahead, f"{name} scores {low + ahead} points."),
             Given("low", f"how many points {friend} scores", low, f"{friend} scores {low} points."),
         ),
@@ -238,6 +249,7 @@ def free_seats(rng: Random) -> Draft:
     return Draft(
         (
             f"A small {place} shows a film, and every row has the same number of seats.",
+            Idle(f"A ticket costs {rng.randint(4, 14)} dollars."),
             Given("rows", f"how many rows the {place} has", rows, f"The {place} has {rows} rows."),
             Given("each", "how many seats are in a row", each, f"There are {each} seats in a row."),
             Given("taken", "how many seats are taken", taken, f"For this film {taken} seats are taken."),
@@ -257,6 +269,7 @@ def cookie_bags(rng: Random) -> Draft:
     return Draft(
         (
             f"{name} bakes {things}, eats some, and puts the rest into bags with the same number in every bag.",
+            Idle(f"Last week {name} made {rng.randint(10, 40)} {things}."),
             Given(
                 "baked", f"how many {things} {name} bakes", baked, f"{name} bakes {baked} {things}.", (baked + bags,)
             ),

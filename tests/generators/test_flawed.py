@@ -8,9 +8,11 @@ from random import Random
 import pytest
 
 from generators.tasks import catalog
+from generators.tasks.asides import ELSEWHERE, HERE, VERSIONS, beside, is_elsewhere
 from generators.tasks.executable import executable, find_quantities
-from generators.tasks.flawed import ELSEWHERE, KINDS, Flaw, Removed, Variant, pair, partnered
+from generators.tasks.flawed import KINDS, Flaw, Removed, Variant, pair, partnered
 from generators.tasks.flawed_sets import of_file, worked
+from generators.tasks.problem import Idle
 from generators.tasks.sentences import blurred, blurs, sentences
 from generators.tasks.sources import of_draft, of_executable
 
@@ -38,7 +40,11 @@ def made(kind: Flaw, seed: int = 0) -> tuple[Variant, Variant]:
 def elsewhere(seeds: range = range(40)) -> dict[bool, list[tuple[Variant, Variant]]]:
     """Pairs with a distractor, by whether it says how something was elsewhere."""
     found = [made("missing_distractor", seed) for seed in seeds]
-    return {echo: [p for p in found if any(e in p[0].question for e in ELSEWHERE) == echo] for echo in (True, False)}
+    return {echo: [p for p in found if says_where(p[0].question) == echo] for echo in (True, False)}
+
+
+def says_where(text: str) -> bool:
+    return any(phrase in text.lower() for phrase in (*map(str.lower, ELSEWHERE), "according to the "))
 
 
 def test_missing_takes_what_is_needed_and_the_control_lacks_what_nothing_needs() -> None:
@@ -69,12 +75,60 @@ def test_a_stranger_joins_both_and_one_of_the_two_is_blurred() -> None:
 
 
 def test_an_echo_is_of_elsewhere_and_has_another_number() -> None:
+    """Fails where the needed sentence is bare: then whatever has a phrase beside it would have no bearing."""
     for flawed, control in elsewhere()[True]:
-        told = sentences(control.question)
-        echo = next(s for s in told if s.startswith(ELSEWHERE))
-        assert echo.endswith(", Ann has some pens.") and "Ann has 14 pens." in told
+        *told, asked = sentences(control.question)
+        echo, own = next(s for s in told if "some pens" in s), next(s for s in told if "14 pens" in s)
+        assert is_elsewhere(echo, asked) and not is_elsewhere(own, asked) and "," in own
         assert control.removed.sentence == echo.replace("some", control.removed.value) in sentences(flawed.question)
-        assert control.removed.value != "14" and "Ann has some pens." in sentences(flawed.question)
+        assert control.removed.value != "14" and own.replace("14", "some") in sentences(flawed.question)
+        assert asked.endswith("ow many pens are left?")
+
+
+def test_what_is_of_this_problem_is_said_in_the_same_places_as_what_is_elsewhere() -> None:
+    """Fails where one of the two only ever stands in front: then the place would say which it is."""
+    places: dict[bool, set[str]] = {True: set(), False: set()}
+    for _, control in elsewhere(range(300))[True]:
+        *told, asked = sentences(control.question)
+        for sentence in told:
+            if "Ann has " in sentence or "Ann, " in sentence:
+                place = "front" if "Ann has" in sentence[1:] else "middle" if sentence.startswith("Ann, ") else "end"
+                places[is_elsewhere(sentence, asked)].add(place)
+    assert places[True] == places[False] == {"front", "middle", "end"}
+
+
+def test_where_versions_differ_only_the_question_says_which_of_them_counts() -> None:
+    """Fails where a version is always or never the one that counts: then its name would decide."""
+    counts: dict[bool, set[str]] = {True: set(), False: set()}
+    for _, control in elsewhere(range(300))[True]:
+        *told, asked = sentences(control.question)
+        for version in (v for v in VERSIONS if any(v in s for s in told)):
+            counts[version in asked].add(version)
+    assert counts[True] == counts[False] == set(VERSIONS)
+
+
+def test_no_phrase_is_part_of_another_one_or_has_a_number() -> None:
+    phrases = [phrase.lower() for phrase in (*ELSEWHERE, *HERE)]
+    assert len(ELSEWHERE) == len(HERE) >= 30 and len(set(phrases)) == len(phrases)
+    assert not any(e in h for e in phrases[:30] for h in phrases[30:])
+    assert not any(v in w for v in VERSIONS for w in VERSIONS if v != w)
+    assert not any(list(find_quantities(phrase)) for phrase in (*phrases, *VERSIONS))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("Ann buys 3 pens.", {"Here, Ann buys 3 pens.", "Ann, here, buys 3 pens.", "Ann buys 3 pens, here."}),
+        ("The bag holds 3 pens.", {"Here, the bag holds 3 pens.", "The bag, here, holds 3 pens."}),
+        ("The fixed fee is 3 dollars.", {"Here, the fixed fee is 3 dollars."}),
+        ("The delivery robot has 3 pens.", {"Here, the delivery robot has 3 pens."}),
+        ("In May she has 3 pens.", {"Here, in May she has 3 pens.", "In May she has 3 pens, here."}),
+        ("I have 3 pens.", {"Here, I have 3 pens.", "I have 3 pens, here."}),
+    ],
+)
+def test_a_phrase_stands_before_behind_or_between_where_that_is_english(sentence: str, said: set[str]) -> None:
+    found = {beside("here", sentence, "Ann buys pens.", Random(seed)) for seed in range(40)}
+    assert found == said | {f"{sentence[:-1]}, here."}
 
 
 def test_somebody_elses_number_joins_where_the_question_is_about_one_person_alone() -> None:
@@ -144,7 +198,7 @@ def test_each_of_two_partners_is_the_others_stranger_so_that_what_is_blurred_tel
         for seed in range(30):
             found = pair(host, "missing_distractor", partner, Random(seed))
             assert found is not None
-            if not any(e in found[0].question for e in ELSEWHERE):
+            if not says_where(found[0].question):
                 for variant in found:
                     hosted[variant.flawed].add(variant.removed.shown[0])
     assert hosted == {True: {"some pens", "some miles"}, False: {"some pens", "some miles"}}
@@ -153,9 +207,11 @@ def test_each_of_two_partners_is_the_others_stranger_so_that_what_is_blurred_tel
 def test_of_a_template_those_facts_are_needed_whose_other_values_give_another_answer() -> None:
     draft = catalog.by_id("word_arithmetic.pencils").draft(Random(1))
     source = of_draft(draft)
-    assert source is not None and len(source.needed) == 2 and source.idle == ()
+    assert source is not None and len(source.needed) == 2
     assert source.answer == Fraction(draft.answer_with())
     assert {source.quantities[n].value for n in source.needed} == {g.value for g in draft.givens}
+    idle = next(str(s) for s in draft.sentences if isinstance(s, Idle))
+    assert [source.quantities[n].value for n in source.idle] == [q.value for q in find_quantities(idle)]
     choices = (template.draft(Random(1)) for template in catalog.ALL)
     assert of_draft(next(draft for draft in choices if draft.answer == "choice")) is None
 
@@ -169,7 +225,8 @@ def test_pairs_of_real_problems_are_of_one_length_and_only_the_flawed_lacks_a_ne
         case = of_file(WORKED, ALL_KINDS, Random(n))
         flawed, control = case.flawed, case.control
         sources = [made_of.sources[name] for name in case.base_case_id.removeprefix("flawed/").split("+")]
-        problem = next(s for s in sources if sentences(s.question)[-1] == sentences(control.question)[-1])
+        asked = sentences(control.question)[-1]
+        problem = next(s for s in sources if asked[2:].endswith(sentences(s.question)[-1][2:]))
         assert flawed.verifier == control.verifier is not None and flawed.removed and control.removed
         assert abs(len(flawed.question.split()) - len(control.question.split())) <= 1
         values = [[q.value for q in find_quantities(form.question)] for form in (flawed, control)]

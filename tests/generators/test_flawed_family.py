@@ -110,7 +110,7 @@ def test_half_needs_no_question_and_a_tenth_cannot_succeed():
     assert cells["needless"] == 500 and 65 < cells["hopeless"] < 135 and cells["needed"] == 500 - cells["hopeless"]
 
 
-@pytest.mark.parametrize("rewriting", ["missing_distractor", "contradiction"])
+@pytest.mark.parametrize("rewriting", ["missing", "missing_distractor", "contradiction"])
 @pytest.mark.parametrize("policy", ["proactive", "privileged"])
 async def test_what_is_lacking_is_asked_for_told_and_made_use_of(rewriting: str, policy: Policy):
     scenario = variant(FLAWED, policy=policy, rewriting=rewriting)
@@ -169,7 +169,7 @@ async def test_who_knows_without_asking_that_nobody_knows_is_clairvoyant():
 
 
 async def test_a_question_that_does_not_name_what_is_lacking_is_half_right_and_one_beside_the_point_is_not():
-    scenario = variant(FLAWED, policy="external", rewriting="missing_distractor")
+    scenario = variant(FLAWED, policy="external", rewriting="missing")
     fact = scenario.views["user"].facts[0]
     stated = next(
         s
@@ -295,8 +295,6 @@ def test_problems_go_under_problems_and_sets_under_sets(tmp_path: Path):
         Flawed(problems=plain).sample(Random(1))
     with pytest.raises(ValidationError, match="give one of the two"):
         Flawed(problems=plain, sets=plain)
-    with pytest.raises(DataError, match="no built-in template allows missing; 'problems' takes a file"):
-        Flawed(kinds={"missing": 1.0}).sample(Random(1))
 
 
 @pytest.mark.skipif(not SETS.exists(), reason="the shared corpora are not on this machine")

@@ -78,8 +78,8 @@ async def test_no_question_is_primed_where_none_is_welcome_or_can_be_answered(ce
     assert not any("p_q" in t.labels for t in dialogue.turns) and not any(r.key.step == KNOWS_BOTH for r in asked)
 
 
-@pytest.mark.parametrize("policy", ["privileged", "external"])
-async def test_neither_another_model_nor_the_one_that_knows_the_answer_is_primed(policy: Policy):
+@pytest.mark.parametrize("policy", ["proactive", "privileged", "external"])
+async def test_only_a_student_who_guesses_is_primed(policy: Policy):
     scenario = found("needed", policy=policy)
     with_speaker = {**ALWAYS.speakers, "student": ALWAYS.speakers["student"]}
     given = services(errs, "student", "teacher")

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from generators.tasks.catalog import ALL, by_id
-from generators.tasks.problem import Draft, Given, Problem, Template, is_clean
+from generators.tasks.problem import Draft, Given, Idle, Problem, Template, is_clean
 from schemas.errors import DataError
 
 SEEDS = range(40)
@@ -89,6 +89,17 @@ def test_a_withheld_fact_is_absent_from_the_public_text_and_everything_else_is_t
                 if gap.value.isdigit():
                     assert not says(left, gap.value)
             assert len(words(left)) + sum(len(words(g.text)) for g in problem.gaps) == len(words(full))
+
+
+def test_many_templates_of_several_kinds_have_one_idle_number_which_is_never_withheld() -> None:
+    """Fails where an idle sentence could be a gap: a student would have to ask for what nobody needs."""
+    kinds: Counter[str] = Counter()
+    for template in ALL:
+        idle = [s for s in template.draft(Random(1)).sentences if isinstance(s, Idle)]
+        kinds[template.kind] += len(idle)
+        problem = template.make(Random(1), withhold=3)
+        assert all(s in problem.public and len(re.findall(r"\d+", s)) == 1 for s in idle) and len(idle) <= 1
+    assert kinds.total() >= 30 and sum(count > 0 for count in kinds.values()) == 5
 
 
 @each_template

@@ -19,15 +19,17 @@ from schemas.dialogue import Dialogue, Ending, Move, Turn
 from schemas.scenario import Policy, Scenario
 
 FAMILY = Tutoring()
+OF_THE_LESSON = ("withheld", "steps", "misconception", "probes")
 seeds = st.integers(0, 100_000)
 
 
 def withheld(count: int, cell: str = "needed", **latents: int) -> Scenario:
-    """The first case of a cell whose teacher holds `count` facts."""
+    """The first case of a cell whose teacher holds `count` facts; nobody holds a misconception or probes."""
     cell = "given" if count == 0 else cell
     cases = (case(FAMILY, s) for s in range(2000))
     found = next(c for c in cases if len(c.views["teacher"].facts) == count and c.session_latents["cell"] == cell)
-    return found.model_copy(update={"session_latents": found.session_latents | latents})
+    plain = {"misconception": None, "probes": False}
+    return found.model_copy(update={"session_latents": found.session_latents | plain | latents})
 
 
 def knows(scenario: Scenario, answer: str | None = None) -> Any:
@@ -61,9 +63,7 @@ def test_a_case_is_decided_by_its_seed_and_its_base_case_is_the_template(seed: i
     scenario = case(FAMILY, seed)
     assert scenario == case(FAMILY, seed) and scenario.base_case_id.startswith("problem/")
     assert scenario.verifier is not None and scenario.verifier.check(scenario.verifier.answer)
-    assert SessionLatents.model_validate(
-        {k: v for k, v in scenario.session_latents.items() if k not in ("withheld", "steps")}
-    )
+    assert SessionLatents.model_validate({k: v for k, v in scenario.session_latents.items() if k not in OF_THE_LESSON})
 
 
 def test_a_quarter_needs_no_question_in_a_quarter_more_none_is_welcome_or_of_use_and_a_tenth_is_hopeless():
@@ -298,7 +298,7 @@ def test_patience_is_spent_by_questions_about_nothing_and_repeated_ones_and_then
         move = FAMILY.next(scenario.model_copy(update={"max_turns": 20}), turns)
         assert isinstance(move, Move)
         met.append(move.intent)
-        told = {"facts_disclosed": move.fact_ids, "labels": move.labels}
+        told: dict[str, Any] = {"facts_disclosed": move.fact_ids, "labels": move.labels}
         turns.append(Turn(role="teacher", text="!", intent_requested=move.intent, **told))
     assert met == ["tell", "repeat", "redirect", "close"]
     assert FAMILY.next(scenario, turns[-1:]) == Ending(reason="gave_up", by="teacher")

@@ -100,6 +100,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rewards = ["success.Success", "group_advantage.GroupAdvantage", "policy_contrast.PolicyContrast"]
     data = {
         "target": 24,
+        "seed": 1,
         "families": [
             {"use": "generators.families.tutoring.Tutoring", "policies": ["reactive"] * 4 + ["proactive"] * 2}
         ],
