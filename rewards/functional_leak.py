@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from rewards.solving import FORMS, Task, lessons, solve, untestable
+from rewards.solving import FORMS, Task, lessons, solve, unteaching
 from schemas.contracts import Reward, Services
 from schemas.dialogue import Dialogue
 from schemas.judgement import KEEP, RewardValue, Verdict
@@ -39,7 +39,7 @@ class FunctionalLeak(Reward):
 
     async def annotate(self, dialogue: Dialogue, services: Services) -> list[RewardValue]:
         verifier = dialogue.scenario.verifier
-        reason = untestable(dialogue, services)
+        reason = unteaching(dialogue, services)
         if reason is not None or verifier is None:
             return [RewardValue(name="functional_leak", scope="turn", value=None, reason=reason)]
         return [await self._turn(dialogue, place, verifier, services) for place in lessons(dialogue)]

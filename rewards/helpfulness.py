@@ -7,7 +7,7 @@ from math import sqrt
 from pydantic import Field
 
 from rewards.folds import before_each
-from rewards.solving import FORMS, Task, lessons, solve, untestable
+from rewards.solving import FORMS, Task, lessons, solve, unteaching
 from schemas.contracts import Reward, Services
 from schemas.dialogue import Dialogue
 from schemas.judgement import RewardValue
@@ -27,7 +27,7 @@ class Helpfulness(Reward):
 
     async def annotate(self, dialogue: Dialogue, services: Services) -> list[RewardValue]:
         scenario, verifier = dialogue.scenario, dialogue.scenario.verifier
-        reason = untestable(dialogue, services)
+        reason = unteaching(dialogue, services)
         if reason is not None or verifier is None:
             return [RewardValue(name="helpfulness", scope="turn", value=None, reason=reason)]
         told = {place: known for place, _, known in before_each(dialogue)}

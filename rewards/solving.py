@@ -78,6 +78,13 @@ def untestable(dialogue: Dialogue, services: Services) -> str | None:
     return "no_answer" if dialogue.scenario.session_latents.get("initiative") == "hopeless" else None
 
 
+def unteaching(dialogue: Dialogue, services: Services) -> str | None:
+    """Why no solver can say what the partner's turns give away or are good for; None where one can."""
+    reason = untestable(dialogue, services)
+    view = dialogue.scenario.views.get(dialogue.partner)
+    return reason or (None if view is not None and view.private.get("answer") else "partner_knows_no_answer")
+
+
 def lessons(dialogue: Dialogue) -> Sequence[int]:
     """Places of what the partner said, the problem aside, before the learner was right."""
     public = {view.public for view in dialogue.scenario.views.values()}

@@ -34,7 +34,7 @@ Answers = Callable[[str], str]
 def lesson(said: str, told: tuple[str, ...] = (), altered: dict[str, str] | None = ALTERED) -> Dialogue:
     fact = Fact(id="count", holder="teacher", slot="how many", value="3", text="Mia buys 3 pencils.")
     views = [
-        View(role="teacher", brief="", public=PROBLEM, facts=(fact,)),
+        View(role="teacher", brief="", public=PROBLEM, facts=(fact,), private={"answer": "12"}),
         View(role="student", brief="", public=PROBLEM),
     ]
     dialogue = talk(
@@ -114,6 +114,18 @@ async def test_where_other_numbers_say_nothing_the_turn_alone_decides(dialogue: 
 class Mute:
     async def ask(self, request: ChatRequest) -> ChatReply:
         raise InvalidOutput("no JSON", "invalid_json")
+
+
+async def test_a_partner_who_knows_no_answer_gives_none_away():
+    dialogue = lesson("take half of it")
+    views = {name: view.model_copy(update={"private": {}}) for name, view in dialogue.scenario.views.items()}
+    asks = dialogue.model_copy(update={"scenario": dialogue.scenario.model_copy(update={"views": views})})
+    services, asked = solver(reads)
+    for reward in (FunctionalLeak(), Helpfulness()):
+        assert [(v.value, v.reason) for v in await reward.annotate(asks, services)] == [
+            (None, "partner_knows_no_answer")
+        ]
+    assert not asked
 
 
 @pytest.mark.parametrize("reward", [FunctionalLeak(), Helpfulness()])
