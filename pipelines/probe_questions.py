@@ -199,7 +199,7 @@ def _asks(sentence: str) -> bool:
 
 
 def _restates(sentence: str, draft: Draft) -> bool:
-    """Nearer to the problem's question than to any of its facts."""
+    """Nearer to the problem's question than to any of the facts that it takes."""
     own = coverage(draft.question, sentence)
     return own >= _RESTATES and own > max(coverage(_told(g), sentence) for g in draft.givens)
 

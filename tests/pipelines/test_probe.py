@@ -33,7 +33,7 @@ from schemas.judgement import Interval
 
 LIMIT_S = 120
 SMALL = Sizes(facts=120, prompts=3, problems=40)
-PENCILS = by_id("word_arithmetic.pencils").draft(Random(1))
+PENCILS = by_id("word_arithmetic.pencils").draft(Random(817))
 SHOWN = "David buys 7 rulers. How many dollars does David pay for all the rulers?"
 
 

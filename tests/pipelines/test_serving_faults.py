@@ -116,7 +116,7 @@ def test_a_worker_on_two_servers_that_fail_in_every_way_loses_nothing_and_asks_n
 def test_a_silent_server_is_given_up_after_the_stall_time_of_the_job(
     tmp_path: Path, whole: tuple[dict[str, bytes], int], embedder: str
 ):
-    with QueueingServer(error_rate=0.02, faults=("stall",)) as server:
+    with QueueingServer(error_rate=0.1, faults=("stall",)) as server:
         counts = play(tmp_path, job(tmp_path, embedder, server, stall_s=1.0))
         log = server.log()
     assert log["faulted"] == log["aborted"] >= 1
