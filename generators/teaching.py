@@ -1,16 +1,14 @@
 """The program of a teacher: what is told, refused or held back follows from scenario and turns alone."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
+from generators.asked import facts_asked
 from generators.latents.fitted import Person
 from generators.latents.session import SessionLatents
-from generators.latents.tagger import is_question
 from generators.ledger import Due, due, told
-from generators.matching import nearest_fact
 from generators.noise.typing import TypingStyle
 from generators.tasks.misconceptions import Misconception
 from generators.teacher_moves import INTENTS, TeacherMove, by_words
@@ -182,9 +180,7 @@ async def asked(lesson: Lesson, text: str, services: Services) -> tuple[str, ...
     equally near facts one that has not come out counts.
     """
     facts = [*lesson.missing, *(fact for fact in lesson.view.facts if fact not in lesson.missing)]
-    sentences = [s for s in re.findall(r"[^.!?\n]+[.!?\n]*", text) if is_question(s)]
-    found = [await nearest_fact(q, facts, services) for q in (sentences if len(sentences) > 1 else [text])]
-    return tuple(dict.fromkeys(fact.id for fact in found if fact is not None))
+    return await facts_asked(text, facts, services)
 
 
 def moved(turn: Turn) -> TeacherMove:

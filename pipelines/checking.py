@@ -27,7 +27,7 @@ from inference.probes import probe_structured_output
 from inference.remote import RemoteServers
 from inference.server_metrics import parse_metrics
 from inference.transport import Patience
-from pipelines.display import Display
+from pipelines.display import Display, teller
 from pipelines.engines import EMBEDDER, Server, embedder_server, model_server
 from pipelines.recipe import Recipe, load
 from pipelines.watching import shown
@@ -94,21 +94,13 @@ def check(recipe: Path, sets: Sequence[str], quick: bool = False) -> int:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         with Display(wanted, progress) as display:
             servers, findings = _entered(wanted, logs, display, stack)
-        say = _teller(progress, stack)
+        say = teller("checking", progress, stack)
         findings += asyncio.run(examine(servers, say, quick))
     _print(findings, Console(width=None if sys.stdout.isatty() else WIDTH))
     unusable = _unusable(findings)
     if unusable:
         raise ServerError(f"no endpoint that can be used for {' and '.join(unusable)}; the lines above say what to do")
     return 0
-
-
-def _teller(console: Console, stack: ExitStack) -> Callable[[str], None]:
-    """A line that changes on a terminal, lines elsewhere."""
-    if not console.is_terminal:
-        return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
-    status = stack.enter_context(console.status("checking"))
-    return lambda text: status.update(Text(text))
 
 
 def _entered(

@@ -19,7 +19,6 @@ from typing import TypeVar
 import orjson
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from filters.card_contradiction import CardContradiction
 from filters.negated_knowledge import NegatedKnowledge
@@ -33,7 +32,7 @@ from pipelines.checking import WIDTH
 from pipelines.commitment_figures import Figure, Gate, Trial, gates
 from pipelines.commitment_probes import Answer, Bench, Played, Source, asked, play_whole, probes
 from pipelines.commitment_reading import Values
-from pipelines.display import Display
+from pipelines.display import Display, Say, teller
 from pipelines.engines import Engines, engines
 from pipelines.fingerprints import generation_fingerprint
 from pipelines.journal import Journal
@@ -51,7 +50,6 @@ from schemas.scenario import Fact
 
 AT_ONCE = 8
 """Dialogues or probes; how many requests an endpoint gets is measured as in a run."""
-Say = Callable[[str], None]
 T = TypeVar("T")
 
 
@@ -109,7 +107,7 @@ def check_simulator(
         with Display(wanted, progress) as display:
             servers = stack.enter_context(engines(wanted, run.logs, display))
         journal = stack.enter_context(Journal(run.journal, "probes", generation_fingerprint(wanted)))
-        say = _teller(progress, stack)
+        say = teller("playing", progress, stack)
         reports, calls = asyncio.run(_reports(wanted, entries, sizes, servers, journal, say))
     path = run.path / "commitment.json"
     spent = {"calls": calls, "seconds": round(time.monotonic() - began, 1)}
@@ -134,14 +132,6 @@ def _chosen(recipe: Recipe, family: str | None) -> list[FamilyEntry]:
         near = did_you_mean(str(family), [e.name for e in recipe.families])
         raise InputError(f"--family: '{family}' is not in this recipe{near}")
     return found
-
-
-def _teller(console: Console, stack: ExitStack) -> Say:
-    """A line that changes on a terminal, lines elsewhere."""
-    if not console.is_terminal:
-        return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
-    status = stack.enter_context(console.status("playing"))
-    return lambda text: status.update(Text(text))
 
 
 async def _reports(

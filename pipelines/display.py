@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from rich.console import Console, Group
@@ -25,6 +26,17 @@ ENDPOINTS_EVERY_S = 30.0
 TABLE_EVERY_S = 0.25
 ENDPOINTS_SHOWN = 16
 """More have no room on a terminal: those set aside and the busiest are shown."""
+
+
+Say = Callable[[str], None]
+
+
+def teller(doing: str, console: Console, stack: ExitStack) -> Say:
+    """A line that changes on a terminal, lines elsewhere."""
+    if not console.is_terminal:
+        return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
+    status = stack.enter_context(console.status(doing))
+    return lambda text: status.update(Text(text))
 
 
 class Display:

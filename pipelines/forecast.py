@@ -8,7 +8,7 @@ forecast: nothing in it was known to the simulator alone). No text after the cut
 import asyncio
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 from rich.console import Console
-from rich.text import Text
 
 from generators.play import UNWATCHED, Watch
 from generators.resampling import prior
@@ -26,7 +25,7 @@ from inference.client import Connections
 from outputs.parquet import part_writer
 from outputs.store import dialogue_files, read_records, read_table
 from pipelines.checking import WIDTH
-from pipelines.display import Display
+from pipelines.display import Display, Say, teller
 from pipelines.engines import Engines, engines
 from pipelines.fingerprints import generation_fingerprint
 from pipelines.forecast_rows import FORECASTS, BaseRate, Cut, forecast_row
@@ -47,7 +46,6 @@ AT_ONCE = 4
 """Dialogues; the rollouts of a cut go together. How many requests an endpoint gets is measured as in a run."""
 FIRST_CUT = 2
 """Turns that a forecaster sees at least."""
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def forecast(path: Path, out: Path, sizes: Sizes, family: str | None = None, scr
             servers = stack.enter_context(engines(asked, inside.logs, display))
         journal = stack.enter_context(Journal(inside.journal, "rollouts", generation_fingerprint(recipe)))
         work = Work(path, inside.path / "branches", recipe, sizes, scripted, chosen, _base_rates(listed))
-        rows = asyncio.run(_forecasts(work, out, servers, journal, _teller(progress, stack)))
+        rows = asyncio.run(_forecasts(work, out, servers, journal, teller("rolling on", progress, stack)))
     if short := len(chosen.keys() - {row["dialogue_id"] for row in rows}):
         lost["too_short"] = short
     print_summary(rows, lost, Console(width=None if sys.stdout.isatty() else WIDTH))
@@ -172,14 +170,6 @@ def _base_rates(listed: Sequence[Listed]) -> dict[tuple[str, str], BaseRate]:
             hits, n = found.get((one.family, one.policy), BaseRate())
             found[one.family, one.policy] = BaseRate(hits + one.success, n + 1)
     return found
-
-
-def _teller(console: Console, stack: ExitStack) -> Say:
-    """A line that changes on a terminal, lines elsewhere."""
-    if not console.is_terminal:
-        return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
-    status = stack.enter_context(console.status("rolling on"))
-    return lambda text: status.update(Text(text))
 
 
 async def _forecasts(work: Work, out: Path, servers: Engines, journal: Journal, say: Say) -> list[dict[str, Any]]:

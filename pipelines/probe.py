@@ -8,7 +8,7 @@ best instruction is chosen on one half of the questions and reported on the othe
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count, islice
@@ -17,14 +17,13 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from inference.client import Connections, HttpChatModel
 from outputs.charts import Axis, Span, axis_over, span
 from outputs.files import write_text
 from outputs.templates import render
 from pipelines.checking import WIDTH
-from pipelines.display import Display
+from pipelines.display import Display, Say, teller
 from pipelines.engines import model_server
 from pipelines.journal import Journal
 from pipelines.probe_figures import (
@@ -69,7 +68,6 @@ LEAST_FACTS, LEAST_PROBLEMS = 8, 4
 """A group of facts, and two problems, in each half."""
 _BANKS: Mapping[Task, Mapping[str, str]] = {"facts": KNOWING, "problems": ASKING}
 _USAGE = "probe"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ def probe(
             server = stack.enter_context(model_server(name, wanted.models[name], run.logs, display))
         fingerprint = stable_hash("probe", wanted.models[name].identity, wanted.seed)
         journal = stack.enter_context(Journal(run.journal, "probe", fingerprint))
-        say = _teller(progress, stack)
+        say = teller("asking", progress, stack)
 
         async def answered() -> tuple[list[Answer], dict[Task, list[Tried]]]:
             async with Connections() as http:
@@ -202,14 +200,6 @@ def _chosen(recipe: Recipe, model: str | None, role: str | None) -> str:
     if model is None and seat not in recipe.roles:
         raise InputError(f"--role: no role '{seat}' in this recipe{did_you_mean(seat, recipe.roles)}")
     return model or recipe.roles[seat]
-
-
-def _teller(console: Console, stack: ExitStack) -> Say:
-    """A line that changes on a terminal, lines elsewhere."""
-    if not console.is_terminal:
-        return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
-    status = stack.enter_context(console.status("asking"))
-    return lambda text: status.update(Text(text))
 
 
 def _messages(question: Question, condition: Condition, prompt: str) -> tuple[Message, ...]:
