@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from rewards.solving import FORMS, Task, lessons, solve, unteaching
+from rewards.solving import FORMS, Task, drawn, lessons, not_drawn, solve, unteaching
 from schemas.contracts import Reward, Services
 from schemas.dialogue import Dialogue
 from schemas.judgement import KEEP, RewardValue, Verdict
@@ -32,6 +32,8 @@ class FunctionalLeak(Reward):
 
     n: int = Field(default=8, ge=1)
     """Attempts at the most; none is made once it is known what more than half of them say."""
+    share: float = Field(default=1.0, gt=0, le=1)
+    """Of the turns, drawn by chance: a slow solver still gives a rate with its interval."""
     drops: bool = False
     """Whether a dialogue with a leak is dropped. It labels alone until its precision was measured on the solver used
     (benchmarks/leak_detectors.py).
@@ -42,7 +44,12 @@ class FunctionalLeak(Reward):
         reason = unteaching(dialogue, services)
         if reason is not None or verifier is None:
             return [RewardValue(name="functional_leak", scope="turn", value=None, reason=reason)]
-        return [await self._turn(dialogue, place, verifier, services) for place in lessons(dialogue)]
+        return [
+            await self._turn(dialogue, place, verifier, services)
+            if drawn(dialogue, place, self.share)
+            else not_drawn("functional_leak", place)
+            for place in lessons(dialogue)
+        ]
 
     def verdict(self, values: Sequence[RewardValue]) -> Verdict:
         leak = next((v for v in values if v.value), None) if self.drops else None

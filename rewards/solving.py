@@ -8,6 +8,7 @@ from schemas.contracts import SOLVER, Services
 from schemas.dialogue import Dialogue
 from schemas.errors import ContentError
 from schemas.identity import derive, stable_hash
+from schemas.judgement import RewardValue
 from schemas.scenario import Verifier
 
 _SAMPLING = Sampling(temperature=0.7, max_tokens=120)
@@ -91,6 +92,15 @@ def lessons(dialogue: Dialogue) -> Sequence[int]:
     right = next((n for n, t in enumerate(dialogue.turns) if t.answer_correct), len(dialogue.turns))
     said = enumerate(dialogue.turns[:right])
     return [n for n, t in said if t.role == dialogue.partner and t.kind == "utterance" and t.text not in public]
+
+
+def drawn(dialogue: Dialogue, place: int, share: float) -> bool:
+    """Whether the turn is of the share that a solver is asked about: the same turns for every reward."""
+    return derive(dialogue.scenario.seed, "solver", place) / 2**63 < share
+
+
+def not_drawn(name: str, place: int) -> RewardValue:
+    return RewardValue(name=name, scope="turn", turn=place, value=None, reason="not_drawn")
 
 
 async def solve(
