@@ -158,7 +158,9 @@ async def test_turns_between_which_nothing_is_told_share_their_attempts_without_
     twice = (*dialogue.turns[:3], *dialogue.turns[1:])
     services, asked = solver(lambda shown: "12" if "Tutor" in shown else "7")
     found = await Helpfulness(n=3).annotate(dialogue.model_copy(update={"turns": twice}), services)
-    assert [(v.turn, v.value, v.parts) for v in found] == [(n, 1.0, {"with": (3, 3), "without": (0, 3)}) for n in (2, 4)]
+    assert [(v.turn, v.value, v.parts) for v in found] == [
+        (n, 1.0, {"with": (3, 3), "without": (0, 3)}) for n in (2, 4)
+    ]
     assert len(asked) == 9
 
 
@@ -168,7 +170,11 @@ async def test_of_a_share_of_the_turns_both_rewards_see_the_same_and_the_others_
     services, asked = solver(reads)
     values = [await r.annotate(many, services) for r in (FunctionalLeak(n=1, share=0.25), Helpfulness(n=1, share=0.25))]
     seen = [{v.turn for v in found if v.value is not None} for found in values]
-    assert seen[0] == seen[1] and 30 < len(seen[0]) < 70 and {v.reason for v in values[0] if v.value is None} == {"not_drawn"}
+    assert (
+        seen[0] == seen[1]
+        and 30 < len(seen[0]) < 70
+        and {v.reason for v in values[0] if v.value is None} == {"not_drawn"}
+    )
     assert {r.key.turn for r in asked} == seen[0]
 
 
