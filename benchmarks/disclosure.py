@@ -36,9 +36,10 @@ from generators.speakers.chat_user import ASKING
 from generators.speakers.checks import pruned, tidy, trimmed
 from inference.client import Connections
 from pipelines.dialogue_files import read_dialogues
+from pipelines.recipe import load
 from schemas.chat import ChatReply, ChatRequest, EndpointSpec
-from schemas.contracts import JUDGE, Services
-from schemas.dialogue import Dialogue
+from schemas.contracts import JUDGE, Family, Services
+from schemas.dialogue import Dialogue, Move
 from schemas.errors import InvalidOutput
 from schemas.judgement import Interval
 from schemas.scenario import Fact
@@ -223,7 +224,8 @@ def answers(run: Path) -> dict[tuple[str, int], list[str]]:
     return {key: [a for _, a in sorted(some, key=lambda pair: pair[0])] for key, some in found.items()}
 
 
-def worded(dialogue: Dialogue, tried: Mapping[tuple[str, int], list[Any]]) -> Iterator[Said]:
+def worded(dialogue: Dialogue, family: Family, tried: Mapping[tuple[str, int], list[Any]]) -> Iterator[Said]:
+    """The program's words behind the model's stand behind its first answer, too."""
     view = dialogue.scenario.views[dialogue.partner]
     out: set[str] = set()
     for n, turn in enumerate(dialogue.turns):
@@ -236,6 +238,9 @@ def worded(dialogue: Dialogue, tried: Mapping[tuple[str, int], list[Any]]) -> It
         hidden = tuple(f for f in view.facts if f.id not in before and f not in told)
         some = tried.get((dialogue.id, n), [])
         first = checked_text(some[0], dialogue, n) if some else None if template else clean(turn.labels, turn.text)
+        move = family.next(dialogue.scenario, dialogue.turns[:n])
+        if some and first is not None and isinstance(move, Move):
+            first = f"{first.rstrip('.!, ')}{move.tail}"  # as `ChatUser` joins them
         yield Said(dialogue, n, len(some), first, told, hidden, template)
 
 
@@ -260,11 +265,12 @@ def checked_text(answer: Any, dialogue: Dialogue, place: int) -> str | None:
 def turns_of(run: Path) -> Iterator[Said]:
     """Of what was kept, and of what was not; of a run that was not finished, of its shards."""
     tried = answers(run)
+    families = {entry.name: entry.family for entry in load(run / "config.resolved.yaml").families}
     for name in ("data", "rejected") if (run / "data").is_dir() else ("shards",):
         if any((run / name).glob("*.parquet")):
             for record in read_dialogues(run / name):
                 if record.dialogue.partner in record.dialogue.scenario.views:
-                    yield from worded(record.dialogue, tried)
+                    yield from worded(record.dialogue, families[record.dialogue.scenario.family], tried)
 
 
 async def checked(said: Said, services: Services) -> Checked:
