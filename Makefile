@@ -1,5 +1,5 @@
 # Needs python3 (3.11 or newer) with venv, and node for pyright; everything else is installed into .venv.
-.PHONY: setup demo test test-vllm lint format bench bench-inference clean
+.PHONY: setup demo test test-vllm lint format bench bench-inference bench-realism clean
 
 STAMP := .venv/.installed
 
@@ -30,6 +30,11 @@ format: setup
 # The table of docs/benchmarks.md for the inference side: ours, the floor and the limit, pass or short (a quarter of an hour).
 bench-inference: setup
 	.venv/bin/python benchmarks/inference_speed.py
+
+# The table for realism: features, near-duplicates of a million, embeddings and their cache, selection (half an hour).
+bench-realism: setup
+	.venv/bin/python benchmarks/realism_speed.py
+	.venv/bin/python benchmarks/matching_speed.py
 
 bench: setup
 	set -e; for script in benchmarks/*.py; do .venv/bin/python $$script; done

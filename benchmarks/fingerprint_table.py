@@ -14,7 +14,7 @@ from pathlib import Path
 
 from intents_detected import real_side
 
-from discriminators.fingerprint import FeatureDifference, compare, markdown
+from discriminators.fingerprint_compare import FeatureDifference, compare, markdown
 from inference.weights import cache_folder
 from pipelines.dialogue_files import read_dialogues
 from pipelines.reference import load_reference

@@ -42,7 +42,7 @@ def main() -> None:
         path = Path(folder) / "recipe.yaml"
         path.write_text(yaml.safe_dump(recipe))
         began = time.monotonic()
-        command = [sys.executable, str(TESTS / "run_driver.py"), str(path), str(Path(folder) / "run")]
+        command = [sys.executable, "-P", str(TESTS / "run_driver.py"), str(path), str(Path(folder) / "run")]
         run = subprocess.Popen(command)
         samples = _watch(psutil.Process(run.pid), run)
         wall = time.monotonic() - began

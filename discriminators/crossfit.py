@@ -1,6 +1,6 @@
 """Out-of-fold scores: no dialogue is scored by a classifier that saw it or another of its group (methods §26.2)."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -8,24 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from discriminators.embedding import RememberedEmbed
+from discriminators.turn_scores import dialogue_weights
+from discriminators.user_turns import Sample
 from schemas.contracts import Discriminator, EmbedTexts, FittedDiscriminator
-from schemas.dialogue import Dialogue
 from schemas.identity import derive
 from schemas.judgement import Realism
 
 TOO_FEW = "too_few_to_fit"
+NO_COMMON_ACT = "no_common_act"
+"""No turn of one side answers what a turn of the other answers."""
 _BATCH = 256
-
-
-class Sample(NamedTuple):
-    """The partner side of one dialogue, and what it must not be separated from."""
-
-    group: str
-    texts: tuple[str, ...]
-
-    @classmethod
-    def of(cls, dialogue: Dialogue) -> "Sample":
-        return cls(dialogue.scenario.group_id, tuple(dialogue.texts(dialogue.partner)))
 
 
 class Calibration(NamedTuple):
@@ -52,9 +44,20 @@ class CrossFit:
     together: Calibration
     """Over the discriminators' calibrated scores, in order. Not their mean: those that learnt nothing would halve the
     score of one that did, and matching would correct half of what it should."""
-    fold: Callable[[str], int]
+    seed: int
+    folds: Mapping[str, int]
     """Synthetic group -> the fold that never saw it."""
+    count: int
+    """Folds."""
     reason: str | None = None
+
+    @classmethod
+    def missing(cls, reason: str) -> "CrossFit":
+        return cls({}, {}, Calibration((), 0.0, 0.0, 0.0), 0, {}, 1, reason)
+
+    def fold(self, group: str) -> int:
+        """One that never saw it; of a group nobody saw, any."""
+        return self.folds[group] if group in self.folds else derive(self.seed, "fold", group) % self.count
 
     def scores(self, samples: Iterable[Sample]) -> Iterator[Realism]:
         """Realism of synthetic dialogues, streamed, in order."""
@@ -89,10 +92,11 @@ def cross_fit(
     embed = RememberedEmbed(embed)
     plan = _plan(real, synthetic, folds, seed)
     if plan is None or not discriminators:
-        reason = TOO_FEW if plan is None else "no_discriminator"
-        return CrossFit({}, {}, Calibration((), 0.0, 0.0, 0.0), lambda _: 0, reason)
-    known, count = plan.synthetic, plan.folds
-    folds_of = [plan.real[s.group] for s in real], [known[s.group] for s in synthetic]
+        return CrossFit.missing(TOO_FEW if plan is None else "no_discriminator")
+    weights = dialogue_weights([s.turns for s in real], [s.turns for s in synthetic])
+    if weights is None:
+        return CrossFit.missing(NO_COMMON_ACT)
+    folds_of = [plan.real[s.group] for s in real], [plan.synthetic[s.group] for s in synthetic]
     labels = np.repeat([1, 0], [len(real), len(synthetic)])
     fitted: dict[str, list[FittedDiscriminator]] = {}
     calibrations: dict[str, Calibration] = {}
@@ -101,14 +105,10 @@ def cross_fit(
         models = _fit_folds(discriminator, real, synthetic, plan, embed, derive(seed, "fit", name))
         logits = np.concatenate([_scored(real, folds_of[0], models), _scored(synthetic, folds_of[1], models)])[:, None]
         fitted[name] = models
-        calibrations[name] = _calibrate(logits, labels)
+        calibrations[name] = _calibrate(logits, labels, weights)
         columns.append(calibrations[name].apply(logits))
-    together = _calibrate(np.column_stack(columns), labels)
-
-    def fold(group: str) -> int:
-        return known[group] if group in known else derive(seed, "fold", group) % count
-
-    return CrossFit(fitted, calibrations, together, fold)
+    together = _calibrate(np.column_stack(columns), labels, weights)
+    return CrossFit(fitted, calibrations, together, seed, plan.synthetic, plan.folds)
 
 
 class OutOfFold(NamedTuple):
@@ -126,9 +126,9 @@ def out_of_fold(
     seed: int,
     folds: int = 5,
 ) -> tuple[OutOfFold, OutOfFold] | None:
-    """The real and the synthetic side; None when a side has fewer than two groups."""
+    """The real and the synthetic side; None when a side has fewer than two groups, or they share no act."""
     plan = _plan(real, synthetic, folds, seed)
-    if plan is None:
+    if plan is None or dialogue_weights([s.turns for s in real], [s.turns for s in synthetic]) is None:
         return None
     models = _fit_folds(discriminator, real, synthetic, plan, RememberedEmbed(embed), seed)
 
@@ -181,8 +181,8 @@ def _fit_folds(
 ) -> list[FittedDiscriminator]:
     return [
         discriminator.fit(
-            [s.texts for s in real if plan.real[s.group] != fold],
-            [s.texts for s in synthetic if plan.synthetic[s.group] != fold],
+            [s.turns for s in real if plan.real[s.group] != fold],
+            [s.turns for s in synthetic if plan.synthetic[s.group] != fold],
             embed,
             seed,
         )
@@ -194,19 +194,22 @@ def _scored(samples: Sequence[Sample], folds: Sequence[int], models: Sequence[Fi
     logits = np.zeros(len(samples))
     for fold, model in enumerate(models):
         rows = [i for i, f in enumerate(folds) if f == fold]
-        logits[rows] = list(model.scores(samples[i].texts for i in rows))
+        logits[rows] = list(model.scores(samples[i].turns for i in rows))
     return logits
 
 
-def _calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
-    """A balanced logistic regression on out-of-fold logits; a column that points the wrong way gets slope 0."""
+def _calibrate(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Calibration:
+    """A balanced logistic regression on out-of-fold logits; a column that points the wrong way gets slope 0.
+
+    `weights`: of dialogues, either class adding up to as much.
+    """
     from sklearn.linear_model import LogisticRegression  # slow to import, and only fitting needs it
 
     spread = logits.std(axis=0)
     used = np.flatnonzero(spread > 0)
     slopes, intercept = np.zeros(logits.shape[1]), 0.0
     while len(used):
-        platt = LogisticRegression(class_weight="balanced").fit(logits[:, used] / spread[used], labels)
+        platt = LogisticRegression().fit(logits[:, used] / spread[used], labels, sample_weight=weights)
         if (platt.coef_[0] >= 0).all():
             slopes[used], intercept = platt.coef_[0] / spread[used], float(platt.intercept_[0])
             break

@@ -1,36 +1,29 @@
 """Meaning: sees topics and manner where the n-grams see spelling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 
-from discriminators.features import partner_text
-from discriminators.logistic import FittedLogistic, fit_logistic
-from schemas.contracts import Discriminator, EmbedTexts, Texts
+from discriminators.turn_scores import Featurise, FittedLinear, fit_linear
+from schemas.contracts import Discriminator, EmbedTexts, Turns
 
 
 class EmbeddingLogistic(Discriminator):
-    """A logistic classifier over the mean of the embeddings of a partner's turns."""
+    """A logistic classifier over the embedding of a turn."""
 
     strength: float = 10.0
     """Inverse of the regularisation (C): smaller is smoother."""
 
-    def fit(self, real: Sequence[Texts], synthetic: Sequence[Texts], embed: EmbedTexts, seed: int) -> FittedLogistic:
-        def featurise(dialogues: Sequence[Texts]) -> np.ndarray:
-            return mean_embeddings(dialogues, embed)
+    def fit(self, real: Sequence[Turns], synthetic: Sequence[Turns], embed: EmbedTexts, seed: int) -> FittedLinear:
+        return fit_linear(_featurise(embed), (real, synthetic), self.strength, seed, {})
 
-        return fit_logistic(featurise, real, synthetic, self.strength, seed)
+    def restore(self, arrays: Mapping[str, np.ndarray], embed: EmbedTexts) -> FittedLinear:
+        return FittedLinear.restored(_featurise(embed), arrays)
 
 
-def mean_embeddings(dialogues: Sequence[Texts], embed: EmbedTexts) -> np.ndarray:
-    """float32 [dialogues, dim]: mean over turns, scaled to unit length (so the number of turns leaves no trace)."""
-    lines = [partner_text(texts).split("\n") for texts in dialogues]
-    flat = [line for dialogue in lines for line in dialogue]
-    vectors = embed(flat)
-    starts = np.cumsum([0, *(len(dialogue) for dialogue in lines[:-1])])
-    means = np.add.reduceat(vectors, starts, axis=0)
-    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+def _featurise(embed: EmbedTexts) -> Featurise:
+    return lambda dialogues: embed([turn.text for turns in dialogues for turn in turns])
 
 
 class RememberedEmbed:

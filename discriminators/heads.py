@@ -1,139 +1,104 @@
-"""Label heads: small questions about the partner side, to be answered as often as in real dialogue.
+"""Label heads: small questions about one turn of a user, to be answered as often as real users answer them.
 
-The third realism measure of methods §1. A head is a function from a dialogue to one of a few labels. They work by cues,
+The third realism measure of methods §1, taken turn by turn and given what the turn answers (§26.5). They work by cues,
 so they are the same on both sides and cost nothing; what a cue misses it misses in real and in synthetic text alike.
-`who_ends` is reported and never matched: no discriminator sees it.
+No head asks how late in a dialogue something comes, or whether it is new: a learner that saves turns would change that.
+Where a head is about change, it is compared given the user's turn before, too (`context`), and absent from the first.
 """
 
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 
-import orjson
-
-from discriminators.features import normalised
-from schemas.contracts import Texts
-from schemas.dialogue import Dialogue
+from discriminators import cues
+from schemas.judgement import UserTurn
 
 
-def labels(dialogue: Dialogue) -> dict[str, str]:
-    """Every head's label of the dialogue's partner side."""
-    return {name: head(dialogue) for name, head in HEADS.items()}
+def turn_labels(line: str, before: Mapping[str, str]) -> dict[str, str]:
+    """`before`: the labels of the same user's turn before; empty for the first."""
+    labels = {name: head(line) for name, head in LINE_HEADS.items()}
+    return labels | ({name: labels[of] for name, of in CHANGES.items()} if before else {})
 
 
-def text_labels(texts: Texts) -> dict[str, str]:
-    """The labels that follow from the partner's utterances alone."""
-    lines = [line for line in map(normalised, texts) if line]
-    return {name: head(lines) for name, head in TEXT_HEADS.items()}
+def context(turn: UserTurn, head: str) -> str:
+    """What a head of a turn is compared given: the act it answers, and for a change what was before."""
+    return f"{turn.given}>{turn.before[CHANGES[head]]}" if head in CHANGES else turn.given
 
 
-def _bucket(value: float, bounds: Sequence[tuple[float, str]], last: str) -> str:
-    return next((name for bound, name in bounds if value <= bound), last)
+def summary(turns: Iterable[UserTurn]) -> dict[str, str]:
+    """By head the most frequent label of a dialogue; the alphabet decides a tie. Empty for a silent user."""
+    counts: dict[str, Counter[str]] = {}
+    for turn in turns:
+        for head, label in turn.labels.items():
+            counts.setdefault(head, Counter())[label] += 1
+    return {head: min(count, key=lambda label: (-count[label], label)) for head, count in counts.items()}
 
 
-def length(lines: Sequence[str]) -> str:
-    """Mean words an utterance."""
-    words = sum(len(line.split()) for line in lines) / max(1, len(lines))
-    return _bucket(words, ((3, "1-3"), (6, "4-6"), (10, "7-10"), (16, "11-16"), (25, "17-25")), "26+")
+def length(line: str) -> str:
+    count = len(line.split())
+    bounds = ((3, "1-3"), (6, "4-6"), (10, "7-10"), (16, "11-16"), (25, "17-25"))
+    return next((name for bound, name in bounds if count <= bound), "26+")
 
 
-def question(lines: Sequence[str]) -> str:
-    """How much of what the partner says asks something."""
-    share = sum(_is_question(line) for line in lines) / max(1, len(lines))
-    return _bucket(share, ((0, "none"), (1 / 3, "some")), "often")
+def question(line: str) -> str:
+    asked = [cues.is_question(part) for part in cues.sentences(line)] or [False]
+    return "asks" if all(asked) else "tells_and_asks" if any(asked) or cues.is_question(line) else "none"
 
 
-def act(lines: Sequence[str]) -> str:
-    """What most utterances do; the rarer act wins a tie."""
-    counts = Counter(_act(line) for line in lines)
-    return max(counts, key=lambda name: (counts[name], -_ACT_ORDER.index(name))) if counts else "statement"
+def politeness(line: str) -> str:
+    return ("none", "one", "more")[min(2, cues.polite_marks(line))]
 
 
-def politeness(lines: Sequence[str]) -> str:
-    """Marks of politeness an utterance."""
-    marks = sum(len(_POLITE.findall(line)) for line in lines)
-    return _bucket(marks / max(1, len(lines)), ((0, "none"), (1 / 3, "some")), "much")
+def sentiment(line: str) -> str:
+    score = cues.sentiment(line)
+    return "positive" if score > 0 else "negative" if score < 0 else "neutral"
 
 
-def topic(lines: Sequence[str]) -> str:
-    """The topic with most of its words said; the first of the list wins a tie."""
-    words = Counter(word for line in lines for word in re.findall(r"[a-z']+", line))
-    hits = {name: sum(words[w] for w in vocabulary) for name, vocabulary in _TOPICS.items()}
-    best = max(hits, key=lambda name: hits[name])
-    return best if hits[best] else "other"
+def typing(line: str) -> str:
+    return "chat" if cues.chatty(line) else "exclaims" if "!" in line else "plain"
 
 
-def who_ends(dialogue: Dialogue) -> str:
-    """Who has the last word."""
-    speakers = [turn.role for turn in dialogue.turns if turn.kind == "utterance" and turn.text]
-    if not speakers:
-        return "nobody"
-    return {dialogue.partner: "partner", dialogue.learner: "learner"}.get(speakers[-1], "other")
+def pushback(line: str) -> str:
+    return "refuses" if cues.REFUSES.search(line) else "corrects" if cues.CORRECTS.search(line) else "none"
 
 
-_POLITE = re.compile(
-    r"\b(please|thanks?|thank you|thx|sorry|apologies|excuse me|appreciate|could you|would you|pardon|you're welcome"
-    r"|my pleasure|kindly)\b"
-)
-_QUESTION_START = re.compile(
-    r"^(?:(?:and|so|but|well|ok|okay|oh|hey|hi|yeah)[, ]+)*"
-    r"(what|why|how|who|where|when|which|whose|do|does|did|is|are|was|were|can|could|would|will|should|have|has)"
-    r" (you|i|we|they|he|she|it|the|that|this|there|your|my|about|is|are|do|does|did|many|much|kind|was|were|would"
-    r"|can)\b"
-)
-_ACTS: Mapping[str, re.Pattern[str]] = {
-    name: re.compile(cues)
-    for name, cues in {
-        "greeting": r"^(hi|hello|hey|hiya|howdy|good (morning|afternoon|evening))\b(?!.*\?)",
-        "closing": r"\b(bye|goodbye|see (you|ya)|good night|take care|have a (good|nice|great)|gotta go|talk later)\b",
-        "thanking": r"^(ok(ay)?,? |great,? |oh,? )?(thanks?|thank you|thx)\b",
-        "refusal": r"^(no|nope|nah|not really|i don't (think|want)|i disagree|never mind|i'd rather not)\b",
-        "agreement": r"^(yes|yeah|yep|yup|ya|sure|ok|okay|right|true|exactly|definitely|absolutely|of course|agreed"
-        r"|i agree|for sure|same|me too|got it|sounds good)\b",
-        "request": r"\b(i (want|need|would like)|i'd like|i'm looking for|can you|could you|please|tell me|let me"
-        r"|help me|show me|find me)\b",
-        "reaction": r"^(wow|oh|ah|(ha){2,}h?|lol|cool|nice|awesome|great|good|interesting|really|hmm+|aw+|yay|omg|damn"
-        r"|that's)\b",
-    }.items()
-}
-_ACT_ORDER = (*_ACTS, "question", "statement")
+def person(line: str) -> str:
+    return {(True, True): "both", (True, False): "self", (False, True): "other", (False, False): "none"}[
+        cues.persons(line)
+    ]
 
 
-def _is_question(line: str) -> bool:
-    return "?" in line or _QUESTION_START.match(line) is not None
+def wish(line: str) -> str:
+    return "wishes" if cues.WISH.search(line) else "none"
 
 
-def _act(line: str) -> str:
-    if _is_question(line):
-        return "question"
-    return next((name for name, pattern in _ACTS.items() if pattern.search(line)), "statement")
+def disclosure(line: str) -> str:
+    """How much it tells of the user. Whether that is new is not asked: it depends on what the learner asked before.
+    What users tell unasked shows in the turns given `start` and those that answer no question.
+    """
+    return ("nothing", "one", "several")[min(2, len(cues.told(line)))]
 
 
-_TOPICS: dict[str, frozenset[str]] = {
-    name: frozenset(words.split())
-    for name, words in orjson.loads(Path(__file__).with_name("topics.json").read_bytes()).items()
-}
-
-TEXT_HEADS: Mapping[str, Callable[[Sequence[str]], str]] = {
-    "length": length,
+LINE_HEADS: Mapping[str, Callable[[str], str]] = {
+    "act": cues.act,
+    "sentiment": sentiment,
     "question": question,
-    "act": act,
     "politeness": politeness,
-    "topic": topic,
+    "length": length,
+    "typing": typing,
+    "opening": cues.opening,
+    "pushback": pushback,
+    "person": person,
+    "wish": wish,
+    "disclosure": disclosure,
+    "topic": cues.topic,
 }
-"""Heads over normalised utterances: what `HeadLogistic` sees."""
-
-
-def _over_partner(head: Callable[[Sequence[str]], str]) -> Callable[[Dialogue], str]:
-    def labelled(dialogue: Dialogue) -> str:
-        return head([line for line in map(normalised, dialogue.texts(dialogue.partner)) if line])
-
-    return labelled
-
-
-HEADS: Mapping[str, Callable[[Dialogue], str]] = {
-    **{name: _over_partner(head) for name, head in TEXT_HEADS.items()},
-    "who_ends": who_ends,
-}
-"""A new head is a function and a line here."""
+"""Heads of a turn's own words. A new head is a function and a line here."""
+CHANGES: Mapping[str, str] = {"act_change": "act", "sentiment_change": "sentiment", "length_change": "length"}
+"""Head -> the head whose label it is, compared given the user's own label before."""
+OF_THE_TURN = tuple(name for name in LINE_HEADS if name != "topic")
+"""Those that a classifier may see. The other heads would tell it how early a turn comes or what was answered before it,
+and so how the learner acts."""
+MATCHED = (*OF_THE_TURN, *CHANGES, "ends")
+"""Heads that selection matches."""
+REPORTED_ONLY = ("topic",)
+"""Lexical: says something only where both sides talk about like things."""

@@ -64,16 +64,17 @@ def drawn(family: Family, seed: int, number: int) -> Scenario:
 
 
 def candidates(
-    family: Family, public: Public, numbers: Sequence[int], case: Callable[[], Random], seed: int
+    family: Family, public: Public, numbers: Sequence[int], case: Callable[[], Random], seed: int, variant: int = 0
 ) -> Iterator[Scenario]:
-    """Cases with this public side. `numbers`: of draws from the prior that have it; `case`: the stream that the true
-    case was sampled from, for families that keep its text.
+    """Cases with this public side, in this variant. `numbers`: of draws from the prior that have it; `case`: the stream
+    that the true case was sampled from, for families that keep its text.
     """
     for n in range(MOST):
         other = family.another(case, rng(seed, "another", n))
         if other is None:
-            yield from (drawn(family, seed, number) for number in numbers)
+            yield from (family.vary(drawn(family, seed, number), variant) for number in numbers)
             return
+        other = family.vary(other, variant)
         if Public.of(family, other) == public:
             yield other
 

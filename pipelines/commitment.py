@@ -8,13 +8,11 @@ card; facts that can be read before they are asked for; persons told apart by ho
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
 import orjson
 from rich.console import Console
@@ -41,7 +39,7 @@ from pipelines.recipe_families import FamilyEntry
 from pipelines.rundir import RunDir
 from pipelines.scenarios import group
 from pipelines.services import Models
-from pipelines.worker import first_error
+from pipelines.together import together
 from schemas.contracts import Detector
 from schemas.dialogue import Dialogue
 from schemas.errors import InputError, did_you_mean
@@ -50,7 +48,6 @@ from schemas.scenario import Fact
 
 AT_ONCE = 8
 """Dialogues or probes; how many requests an endpoint gets is measured as in a run."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ async def _report(bench: Bench, recipe: Recipe, entry: FamilyEntry, sizes: Sizes
     if not any(s.views[entry.family.partner].facts for s in scenarios):
         return Report(entry.name, f"its {entry.family.partner} holds no facts: there is nothing to be committed to")
     playing = [partial(play_whole, bench, entry, scenario) for scenario in scenarios]
-    played = await _together(playing, f"{entry.name}: dialogues", say)
+    played = await together(playing, f"{entry.name}: dialogues", say, at_once=AT_ONCE, parts=10)
     values = Values.of(entry.family, recipe.seed)
     asking = [
         partial(asked, bench, probe, values, n)
@@ -161,7 +158,9 @@ async def _report(bench: Bench, recipe: Recipe, entry: FamilyEntry, sizes: Sizes
         for probe in probes(one, sizes.points, values, sizes.replays > 1)
         for n in range(sizes.replays if probe.kind == "replay" else sizes.again)
     ]
-    answers = [a for found in await _together(asking, f"{entry.name}: answers", say) for a in found]
+    answers = [
+        a for found in await together(asking, f"{entry.name}: answers", say, at_once=AT_ONCE, parts=10) for a in found
+    ]
     leaks = [leak for one in played for leak in await _leaks(bench, one, values)]
     found = (
         *figures.commitment(answers),
@@ -171,26 +170,6 @@ async def _report(bench: Bench, recipe: Recipe, entry: FamilyEntry, sizes: Sizes
         *figures.persona([one.dialogue for one in played]),
     )
     return Report(entry.name, None, found, tuple(gates(found)), tuple(answers), tuple(leaks))
-
-
-async def _together(work: Sequence[Callable[[], Awaitable[T]]], what: str, say: Say) -> list[T]:
-    """Some at once, in their order; told at every tenth."""
-    limit, done = asyncio.Semaphore(AT_ONCE), count(1)
-
-    async def one(make: Callable[[], Awaitable[T]]) -> T:
-        async with limit:
-            found = await make()
-        n = next(done)
-        if n * 10 // len(work) != (n - 1) * 10 // len(work):
-            say(f"{what}: {n} of {len(work)}")
-        return found
-
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(one(make)) for make in work]
-    except BaseExceptionGroup as several:
-        raise first_error(several) from None
-    return [task.result() for task in running]
 
 
 _WORDS: tuple[Source, ...] = ("first attempt", "after checks")

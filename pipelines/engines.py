@@ -10,8 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from inference.addresses import read_endpoints
+from inference.catalogue import WEIGHTS
 from inference.client import BlockingEmbedder
+from inference.embedding_cache import CachedEmbed
 from inference.embedding_server import EmbeddingServer
 from inference.llama_cpp import LlamaServer, LlamaSettings
 from inference.remote import RemoteServers
@@ -24,6 +28,7 @@ from pipelines.serving import find, server_key, weights_settings
 from pipelines.watching import Waiting
 from schemas.chat import EndpointSpec
 from schemas.contracts import EmbedTexts
+from schemas.identity import stable_hash
 
 READY_S = 15.0
 """A server that is ours to reach, not to start, gets this long to answer."""
@@ -42,10 +47,18 @@ class Engines:
     embedder: EndpointSpec
     check: Callable[[], None]
     """Raises when a server of ours is gone."""
+    embedder_name: str | None = None
+    """Under which its vectors are kept on disk; None: they are not."""
 
     def embed(self) -> EmbedTexts:
         """For code outside an event loop."""
-        return BlockingEmbedder(self.embedder)
+        return remembering(BlockingEmbedder(self.embedder), self.embedder_name)
+
+
+def remembering(embed: EmbedTexts, name: str | None) -> EmbedTexts:
+    """With the cache on disk where the embedder has a name for it."""
+    tell = Console(stderr=True, soft_wrap=True).print
+    return embed if name is None else CachedEmbed(embed, name, partial(tell, markup=False, highlight=False))
 
 
 @contextmanager
@@ -68,7 +81,19 @@ def engines(recipe: Recipe, logs: Path, watch: Waiting) -> Generator[Engines]:
             for server in (*servers.values(), embedder):
                 server.check()
 
-        yield Engines(roles, embedder.endpoints[0], check)
+        yield Engines(roles, embedder.endpoints[0], check, _vectors_of(recipe.embedder))
+
+
+def _vectors_of(embedder: Embedding) -> str | None:
+    """What tells its vectors from those of every other: the verified weights of the catalogue, or a folder as it is
+    now. None for a remote one: what answers at an address may be another model tomorrow.
+    """
+    if embedder.use != "local":
+        return None
+    if embedder.weights in WEIGHTS:
+        return embedder.weights
+    files = sorted(path for path in Path(embedder.weights).resolve().rglob("*") if path.is_file())
+    return stable_hash([(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files])
 
 
 def model_key(model: Model) -> str | None:

@@ -5,20 +5,22 @@ policies side by side. Nothing here is used to select. The unit of every interva
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
-from discriminators.crossfit import Sample
-from discriminators.heads import labels as head_labels
-from discriminators.two_sample import Labelled, TwoSample, classifier_test, head_distances, real_floor
+from discriminators.domains import like_domains
+from discriminators.heads import MATCHED, REPORTED_ONLY
+from discriminators.standardised import head_points, standardised
+from discriminators.two_sample.crossfitted import TwoSample, classifier_test, real_floor
+from discriminators.two_sample.heads import head_distance
+from discriminators.user_turns import Sample
 from outputs.manifest import FaultCount, HeadMarginal, Measure, PolicyPair, RewardSummary
 from pipelines.reference import Reference
-from pipelines.selection import NO_REFERENCE, PER_SIDE
+from pipelines.scoring import NO_REFERENCE, PER_SIDE
 from schemas.contracts import Discriminator, EmbedTexts
 from schemas.identity import derive
 from schemas.record import Record
-
-UNMATCHED_HEADS = frozenset({"who_ends"})
 
 
 @dataclass(slots=True)
@@ -27,8 +29,8 @@ class Gathered:
 
     samples: list[Sample] = field(default_factory=list[Sample])
     """Published ones, bounded."""
-    before: list[Labelled] = field(default_factory=list[Labelled])
-    after: list[Labelled] = field(default_factory=list[Labelled])
+    before: list[Sample] = field(default_factory=list[Sample])
+    """All that could have been published, bounded."""
     lengths: list[int] = field(default_factory=list[int])
     turns: dict[str, dict[str, list[int]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     """Group -> policy -> turns of the published dialogues."""
@@ -53,15 +55,13 @@ def gather(records: Iterable[Record]) -> dict[str, Gathered]:
         into.made[scenario.policy] += 1
         kept = record.selection is None or record.selection.keep
         into.faults.update(_faults(record, kept))
-        labelled = Labelled(scenario.group_id, record.labels or head_labels(record.dialogue))
-        if record.labels is not None or kept:
-            into.before.append(labelled)
+        if (record.labels is not None or kept) and len(into.before) < PER_SIDE:
+            into.before.append(Sample.of(record.dialogue))
         if not kept:
             reason = record.selection.reason if record.selection else "unknown"
             into.rejected[scenario.policy, reason] += 1
             continue
         into.published[scenario.policy] += 1
-        into.after.append(labelled)
         into.lengths.append(len(record.dialogue.turns))
         into.turns[scenario.group_id][scenario.policy].append(len(record.dialogue.turns))
         if len(into.samples) < PER_SIDE:
@@ -118,52 +118,61 @@ def realism(
     if reference is None:
         return [Measure(family=family, name="all", value=None, note=NO_REFERENCE)], []
     seed = derive(seed, "report", family)
-    windows = [d for d, _ in zip(reference.windows("test", found.lengths or [6], seed), range(PER_SIDE), strict=False)]
-    real = [Sample.of(d) for d in windows]
+    beginnings = reference.beginnings("test", found.lengths or [6], seed)
+    real = [Sample.of(d) for d in islice(beginnings, PER_SIDE)]
+    masked = not like_domains(real, found.samples, seed)
+    seen = [[sample.masked() if masked else sample for sample in side] for side in (real, found.samples)]
     measures: list[Measure] = []
     for discriminator in discriminators:
         name = discriminator.import_path().rsplit(".", 1)[-1]
-        test = classifier_test(discriminator, real, found.samples, embed, derive(seed, name))
-        floor = real_floor(discriminator, real, max(len(found.samples), 2), embed, derive(seed, name))
-        measures.append(_measure(family, name, test, floor))
-    labelled = [Labelled.of(d, head_labels(d)) for d in windows]
-    before = head_distances(labelled, found.before, derive(seed, "before"))
-    after = head_distances(labelled, found.after, derive(seed, "after"))
+        test = classifier_test(discriminator, seen[0], seen[1], embed, derive(seed, name))
+        floor = real_floor(discriminator, seen[0], max(len(found.samples), 2), embed, derive(seed, name))
+        measures.append(_measure(family, name, test, floor, masked))
     marginals: list[HeadMarginal] = []
-    for head, distance in after.items():
-        value, low, high, n = distance.tv or (None, None, None, 0)
-        measures.append(
-            Measure(
-                family=family,
-                name=head,
-                group="label distance (total variation)",
-                value=value,
-                low=low,
-                high=high,
-                n=n,
-                floor_high=distance.floor,
-                note=distance.reason or "the floor is the 95th percentile of real against real",
-            )
-        )
-        for label in sorted({*distance.real, *distance.synthetic, *before[head].synthetic}):
-            marginals.append(
-                HeadMarginal(
-                    family=family,
-                    head=head,
-                    label=label,
-                    real=distance.real.get(label, 0.0),
-                    synthetic_before=before[head].synthetic.get(label, 0.0),
-                    synthetic_after=distance.synthetic.get(label, 0.0),
-                    n_real=len(labelled),
-                    n_before=len(found.before),
-                    n_after=len(found.after),
-                    matched=head not in UNMATCHED_HEADS,
-                )
-            )
+    for head in (*MATCHED, *REPORTED_ONLY):
+        measures.append(_distance(family, head, real, found.samples, derive(seed, "after")))
+        marginals.extend(_marginals(family, head, real, found))
     return measures, marginals
 
 
-def _measure(family: str, name: str, test: TwoSample, floor: TwoSample) -> Measure:
+def _distance(family: str, head: str, real: Sequence[Sample], synthetic: Sequence[Sample], seed: int) -> Measure:
+    distance = head_distance(*head_points(real, synthetic, head), derive(seed, "head", head))
+    found = distance.value
+    return Measure(
+        family=family,
+        name=head,
+        group="label distance given the assistant's act (total variation)",
+        value=found.value if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        n=found.n if found else 0,
+        floor_high=distance.floor,
+        note=distance.reason or "the floor is the 95th percentile of real against real",
+    )
+
+
+def _marginals(family: str, head: str, real: Sequence[Sample], found: Gathered) -> list[HeadMarginal]:
+    """Real shares as if real assistants had acted like those of the published dialogues."""
+    after, before = standardised(real, found.samples, head), standardised(real, found.before, head)
+    return [
+        HeadMarginal(
+            family=family,
+            head=head,
+            label=label,
+            real=after.real.get(label, 0.0),
+            synthetic_before=before.synthetic.get(label, 0.0),
+            synthetic_after=after.synthetic.get(label, 0.0),
+            n_real=len(real),
+            n_before=len(found.before),
+            n_after=len(found.samples),
+            matched=head in MATCHED,
+        )
+        for label in sorted({*after.real, *after.synthetic, *before.synthetic})
+    ]
+
+
+def _measure(family: str, name: str, test: TwoSample, floor: TwoSample, masked: bool) -> Measure:
+    unlike = "; the sides talk about unlike things, so texts are compared without what they are about" if masked else ""
     return Measure(
         family=family,
         name=name,
@@ -175,7 +184,7 @@ def _measure(family: str, name: str, test: TwoSample, floor: TwoSample) -> Measu
         floor_value=floor.auc.value if floor.auc else None,
         floor_low=floor.auc.low if floor.auc else None,
         floor_high=floor.auc.high if floor.auc else None,
-        note=test.reason or "0.5: cannot tell them apart",
+        note=test.reason or f"0.5: cannot tell them apart{unlike}",
     )
 
 

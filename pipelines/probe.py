@@ -11,7 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count, islice
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import orjson
@@ -57,7 +58,7 @@ from pipelines.probe_questions import (
 from pipelines.recipe import Recipe, load
 from pipelines.rundir import RunDir
 from pipelines.services import DialogueCalls, JournalledChat, Usage
-from pipelines.worker import first_error
+from pipelines.together import together
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
 from schemas.errors import ContentError, InputError, did_you_mean
 from schemas.identity import derive, stable_hash
@@ -115,23 +116,9 @@ class Bench:
 
     async def ask_all(self, questions: Sequence[Question], condition: Condition, prompt: str) -> list[Answer]:
         """In their order; told at every half."""
-        limit, done = asyncio.Semaphore(AT_ONCE), count(1)
         what = f"{questions[0].task}, {questions[0].half}: {condition}{'' if prompt == NO_PROMPT else f' {prompt}'}"
-
-        async def one(question: Question) -> Answer:
-            async with limit:
-                found = await self.ask(question, condition, prompt)
-            n = next(done)
-            if n * 2 // len(questions) != (n - 1) * 2 // len(questions):
-                self.say(f"{what}: {n} of {len(questions)}")
-            return found
-
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(one(question)) for question in questions]
-        except BaseExceptionGroup as several:
-            raise first_error(several) from None
-        return [task.result() for task in running]
+        asking = [partial(self.ask, question, condition, prompt) for question in questions]
+        return await together(asking, what, self.say, at_once=AT_ONCE, parts=2)
 
 
 def probe(

@@ -53,6 +53,7 @@ DEFAULT_DISCRIMINATORS = (
     "discriminators.ngram.NgramLogistic",
     "discriminators.embedding.EmbeddingLogistic",
     "discriminators.head_logistic.HeadLogistic",
+    "discriminators.behaviour_boost.BehaviourBoost",
 )
 DEFAULT_REWARDS = (
     "rewards.success.Success",

@@ -110,6 +110,16 @@ class Reference:
                     yield cut
                     break
 
+    def beginnings(self, split: Split, lengths: Sequence[int], seed: int) -> Iterator[Dialogue]:
+        """Real dialogues, each cut to a number of turns drawn from `lengths`; one that is shorter stays whole.
+
+        As no draw depends on its dialogue, what was not cut tells how soon users leave.
+        """
+        for dialogue in self.dialogues(split):
+            wanted = rng(seed, "beginnings", dialogue.id).choice(lengths)
+            if (cut := window(dialogue, min(wanted, len(dialogue.turns)))) is not None:
+                yield cut
+
 
 def window(dialogue: Dialogue, turns: int) -> Dialogue | None:
     """The first `turns` turns; None when the dialogue is shorter, or when one side says nothing in them.

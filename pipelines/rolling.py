@@ -93,8 +93,10 @@ class Roller:
         scenario, family = cut.record.dialogue.scenario, self.entry.family
         services = self._services(stable_hash(scenario.dialogue_id, cut.turn, "weigh"))
         public, tried = Public.of(family, scenario), 0
+        variant = scenario.sibling // len(self.entry.policies)
+        drawn, stream = self.prior.get(public, ()), partial(self.case, scenario)
         found: list[Weighed] = []
-        for case in candidates(family, public, self.prior.get(public, ()), partial(self.case, scenario), self.seed):
+        for case in candidates(family, public, drawn, stream, self.seed, variant):
             weighed = await weigh(family, scenario, self._placed(case, scenario, tried), cut.seen.turns, services)
             found += [weighed] if weighed is not None else []
             tried += 1
@@ -103,7 +105,6 @@ class Roller:
 
     def _placed(self, case: Scenario, scenario: Scenario, number: int) -> Scenario:
         """A draw from the prior in the place of `scenario`."""
-        case = self.entry.family.vary(case, scenario.sibling // len(self.entry.policies))
         seed = derive(self.seed, scenario.dialogue_id, "case", number)
         return case.model_copy(update={**{name: getattr(scenario, name) for name in _PLACE}, "seed": seed})
 

@@ -1,4 +1,4 @@
-"""Which groups stay: realism scores, label heads and the selectors, over the pool of all rounds, one family at a time.
+"""Which groups stay: scores and the selectors, over the pool of all rounds, one family at a time.
 
 The pool is streamed: what is held in memory is a bounded sample for fitting, and one small sketch a dialogue.
 """
@@ -6,26 +6,23 @@ The pool is streamed: what is held in memory is a bounded sample for fitting, an
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 
-from discriminators.crossfit import CrossFit, Sample, cross_fit
-from discriminators.heads import labels as head_labels
+from discriminators.user_turns import Sample
 from outputs.publish import Decision
 from outputs.store import read_records
 from pipelines.recipe import Recipe
 from pipelines.recipe_families import FamilyEntry
 from pipelines.reference import Reference
+from pipelines.scoring import PER_SIDE, Scorer, fit_scorer, unscored
 from schemas.contracts import EmbedTexts
 from schemas.dialogue import Dialogue
 from schemas.identity import derive
 from schemas.judgement import Judged, Realism, Selection
 from schemas.record import Record
-
-NO_REFERENCE = "no_reference"
-PER_SIDE = 2000
-"""Dialogues a side that discriminators are fitted on at the most."""
 
 
 @dataclass(slots=True)
@@ -79,7 +76,8 @@ def _family(
             reason = groups.reasons.get(group, "incomplete_group")
             pool.decisions.update({i: Decision(Selection(keep=False, reason=reason)) for i in ids})
     scorer = None if reference is None else _fit(recipe, entry, shards, whole, groups.lengths, reference, embed)
-    judged = _judged(_members(shards, entry, whole), scorer)
+    members = _members(shards, entry, whole)
+    judged = map(unscored, members) if scorer is None else scorer.judged(members)
     realism: dict[str, tuple[Realism, dict[str, str]]] = {}
     sketches = _sketches(recipe, judged, realism)
     left = set(realism)
@@ -87,8 +85,7 @@ def _family(
         return
     for number, selector in enumerate(recipe.selectors):
         table = _rows(sketches[number], left)
-        against = None if reference is None else _reference_sketches(recipe, number, reference, groups.lengths)
-        for dialogue_id, selection in selector.select(table, against, quota, derive(recipe.seed, "select", entry.name)):
+        for dialogue_id, selection in selector.select(table, quota, derive(recipe.seed, "select", entry.name)):
             scores, labels = realism[dialogue_id]
             pool.decisions[dialogue_id] = Decision(selection, realism=scores, labels=labels)
             if not selection.keep:
@@ -118,35 +115,15 @@ def _fit(
     lengths: Sequence[int],
     reference: Reference,
     embed: EmbedTexts,
-) -> CrossFit:
-    """On the fit split, cut to the synthetic lengths: length alone must not tell the sides apart."""
+) -> Scorer:
+    """On the fit split, cut to the synthetic lengths: what users do late in a dialogue is not what they do early."""
     seed = derive(recipe.seed, "realism", entry.name)
     kept = set(sorted(whole, key=lambda g: derive(seed, g))[:PER_SIDE])
     synthetic = [Sample.of(r.dialogue) for r in _of(shards, entry) if r.dialogue.scenario.group_id in kept]
-    real = [Sample.of(d) for d in _bounded(reference.windows("fit", lengths, seed), PER_SIDE)]
+    beginnings = reference.beginnings("fit", lengths, seed) if lengths else iter(())
+    real = [Sample.of(d) for d in islice(beginnings, PER_SIDE)]
     named = {d.import_path().rsplit(".", 1)[-1]: d for d in recipe.discriminators}
-    return cross_fit(named, real, synthetic, embed, seed, per_side=PER_SIDE)
-
-
-def _judged(dialogues: Iterable[Dialogue], scorer: CrossFit | None) -> Iterator[Judged]:
-    if scorer is None:
-        return (Judged(d, Realism(reason=NO_REFERENCE), head_labels(d)) for d in dialogues)
-    return _scored(dialogues, scorer)
-
-
-def _scored(dialogues: Iterable[Dialogue], scorer: CrossFit) -> Iterator[Judged]:
-    batch: list[Dialogue] = []
-    for dialogue in dialogues:
-        batch.append(dialogue)
-        if len(batch) == 256:
-            yield from _score(batch, scorer)
-            batch = []
-    yield from _score(batch, scorer)
-
-
-def _score(batch: Sequence[Dialogue], scorer: CrossFit) -> Iterator[Judged]:
-    realism = scorer.scores(Sample.of(d) for d in batch)
-    return (Judged(d, r, head_labels(d)) for d, r in zip(batch, realism, strict=True))
+    return fit_scorer(named, real, synthetic, embed, seed)
 
 
 def _sketches(
@@ -165,13 +142,6 @@ def _row(judged: Judged, sketch: Mapping[str, object]) -> dict[str, object]:
     return {"dialogue_id": judged.dialogue.id, "group_id": judged.dialogue.scenario.group_id, **sketch}
 
 
-def _reference_sketches(recipe: Recipe, number: int, reference: Reference, lengths: Sequence[int]) -> pa.Table:
-    selector = recipe.selectors[number]
-    windows = _bounded(reference.windows("fit", lengths, derive(recipe.seed, "sketch")), PER_SIDE)
-    judged = (Judged(d, Realism(reason="reference"), head_labels(d)) for d in windows)
-    return pa.Table.from_pylist([_row(j, selector.sketch(j)) for j in judged])
-
-
 def _rows(table: pa.Table, ids: set[str]) -> pa.Table:
     return (
         table.filter(pa.array([i in ids for i in table["dialogue_id"].to_pylist()], pa.bool_()))
@@ -186,7 +156,3 @@ def _of(shards: Sequence[Path], entry: FamilyEntry) -> Iterator[Record]:
 
 def _members(shards: Sequence[Path], entry: FamilyEntry, whole: set[str]) -> Iterator[Dialogue]:
     return (r.dialogue for r in _of(shards, entry) if r.dialogue.scenario.group_id in whole)
-
-
-def _bounded(dialogues: Iterable[Dialogue], most: int) -> Iterator[Dialogue]:
-    return (d for d, _ in zip(dialogues, range(most), strict=False))

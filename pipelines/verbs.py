@@ -8,14 +8,14 @@ import sys
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from rich.console import Console
 
-from discriminators.crossfit import CrossFit, Sample, cross_fit
-from discriminators.heads import labels as head_labels
+from discriminators.user_turns import Sample
 from inference.client import BlockingEmbedder
 from inference.embedding_server import EmbeddingServer
 from inference.weights import cache_folder, fetch
@@ -28,13 +28,15 @@ from outputs.view import view
 from pipelines import measure
 from pipelines import recipe as recipes
 from pipelines.dialogue_files import read_dialogues
+from pipelines.engines import remembering
 from pipelines.recipe_stages import build
 from pipelines.reference import Reference, load_reference
-from pipelines.selection import NO_REFERENCE, PER_SIDE
+from pipelines.scoring import NO_REFERENCE, PER_SIDE, Scorer, fit_scorer, unscored
 from pipelines.worker import judge as verdict_of
 from schemas.contracts import Discriminator, EmbedTexts, Filter, Reward, Selector, Services
+from schemas.dialogue import Dialogue
 from schemas.errors import EXIT_SHORT, DataError
-from schemas.judgement import Judged, Realism, Selection
+from schemas.judgement import Realism, Selection
 from schemas.record import Record, to_row
 from schemas.table import SCHEMA
 
@@ -47,7 +49,8 @@ def judge(path: Path, out: Path, reference: str | None) -> int:
     """Filter verdicts for every dialogue; realism and labels for the valid ones."""
     filters = tuple(build(spec, Filter) for spec in recipes.DEFAULT_FILTERS)
     reasons: Counter[str] = Counter()
-    with _scorer(path, filters, reference) as scorer:
+    valid = (r.dialogue for r in read_dialogues(path) if verdict_of(r.dialogue, filters).keep)
+    with _scorer(valid, reference) as scorer:
         _write(out, _judged(read_dialogues(path), filters, scorer, reasons))
     made = sum(reasons.values())
     dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common() if reason != "ok") or "none"
@@ -56,22 +59,19 @@ def judge(path: Path, out: Path, reference: str | None) -> int:
 
 
 @contextmanager
-def _scorer(path: Path, filters: Sequence[Filter], reference: str | None) -> Generator[CrossFit | None]:
-    """Fitted on the valid dialogues of the file and the reference's fit split; None without a reference."""
+def _scorer(valid: Iterable[Dialogue], reference: str | None) -> Generator[Scorer | None]:
+    """Fitted on the first of the valid dialogues and the reference's fit split; None without a reference."""
     if reference is None:
         yield None
         return
     real_side = _reference(reference)
     with _embedder() as embed:
-        synthetic: list[Sample] = []
-        lengths: list[int] = []
-        for record in read_dialogues(path):
-            if verdict_of(record.dialogue, filters).keep and len(synthetic) < PER_SIDE:
-                synthetic.append(Sample.of(record.dialogue))
-                lengths.append(len(record.dialogue.turns))
-        real = [Sample.of(d) for d, _ in zip(real_side.windows("fit", lengths, SEED), range(PER_SIDE), strict=False)]
+        some = list(islice(valid, PER_SIDE))
+        lengths = [len(dialogue.turns) for dialogue in some]
+        beginnings = real_side.beginnings("fit", lengths, SEED) if some else iter(())
+        real, synthetic = ([Sample.of(d) for d in side] for side in (islice(beginnings, PER_SIDE), some))
         named = {s.rsplit(".", 1)[-1]: build(s, Discriminator) for s in recipes.DEFAULT_DISCRIMINATORS}
-        yield cross_fit(named, real, synthetic, embed, SEED, per_side=PER_SIDE)
+        yield fit_scorer(named, real, synthetic, embed, SEED)
 
 
 def _reference(spec: str) -> Reference:
@@ -82,30 +82,34 @@ def _reference(spec: str) -> Reference:
 def _embedder() -> Generator[EmbedTexts]:
     name = "all-minilm-l6-v2"
     with EmbeddingServer(fetch(name, lambda *_: None), name) as server:
-        yield BlockingEmbedder(server.endpoints[0])
+        yield remembering(BlockingEmbedder(server.endpoints[0]), name)
 
 
 def _judged(
-    records: Iterable[Record], filters: Sequence[Filter], scorer: CrossFit | None, reasons: Counter[str]
+    records: Iterable[Record], filters: Sequence[Filter], scorer: Scorer | None, reasons: Counter[str]
 ) -> Iterator[Record]:
     for batch in _batches(records):
         verdicts = [verdict_of(r.dialogue, filters) for r in batch]
         valid = [r for r, v in zip(batch, verdicts, strict=True) if v.keep]
-        scored = iter(() if scorer is None else scorer.scores(Sample.of(r.dialogue) for r in valid))
+        dialogues = [r.dialogue for r in valid]
+        scored = map(unscored, dialogues) if scorer is None else scorer.judged(dialogues)
         for record, verdict in zip(batch, verdicts, strict=True):
             reasons["ok" if verdict.keep else verdict.reason] += 1
             if verdict.keep:
-                realism = Realism(reason=NO_REFERENCE) if scorer is None else next(scored)
-                known = {"realism": realism, "labels": head_labels(record.dialogue), "selection": None}
+                judged = next(scored)
+                known = {"realism": judged.realism, "labels": judged.labels, "selection": None}
             else:
                 known = {"selection": Selection(keep=False, reason=verdict.reason)}
             yield record.model_copy(update=known)
 
 
-def match(path: Path, target: int, out: Path, seed: int) -> int:
-    """The selectors over judged dialogues; what they drop is left out of `out` and counted."""
+def match(path: Path, target: int, out: Path, seed: int, reference: str | None = None) -> int:
+    """The selectors over dialogues; what they drop is left out of `out` and counted. Without a reference they go by the
+    realism that the rows have, and not by labels and residuals.
+    """
     selectors = [build(spec, Selector) for spec in recipes.DEFAULT_SELECTORS]
-    rows, scored = _sketched(path, selectors)
+    with _scorer((r.dialogue for r in _valid(path)), reference) as scorer:
+        rows, realism = _sketched(path, selectors, scorer)
     left = {str(row["dialogue_id"]) for row in rows[0]}
     if target > len(left):
         raise DataError(f"{path}: --target {target} is more than its {len(left)} valid dialogues; ask for fewer")
@@ -113,37 +117,45 @@ def match(path: Path, target: int, out: Path, seed: int) -> int:
     chosen: dict[str, Selection] = {}
     for sketches, selector in zip(rows, selectors, strict=True):
         table = pa.Table.from_pylist([r for r in sketches if r["dialogue_id"] in left])
-        # what the real side is like is in the scores already: a selector only asks whether there are any
-        for dialogue_id, selection in selector.select(table, table if scored else None, target, seed):
+        for dialogue_id, selection in selector.select(table, target, seed):
             chosen[dialogue_id] = selection
             if not selection.keep:
                 left.discard(dialogue_id)
                 reasons[selection.reason] += 1
-    kept = (r for r in read_dialogues(path) if r.dialogue.id in left)
-    _write(out, (r.model_copy(update={"selection": chosen[r.dialogue.id]}) for r in kept))
+    kept = (r for r in _valid(path) if r.dialogue.id in left)
+    _write(out, (r.model_copy(update={"selection": chosen[i := r.dialogue.id], "realism": realism[i]}) for r in kept))
     dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) or "none"
     OUT.print(f"kept {len(left)} (target {target}); dropped: {dropped}. Wrote {out}")
     return 0 if len(left) == target else EXIT_SHORT
 
 
-def _sketched(path: Path, selectors: Sequence[Selector]) -> tuple[list[list[Mapping[str, object]]], bool]:
-    """The valid dialogues as each selector wants them, and whether any has a realism score."""
-    rows: list[list[Mapping[str, object]]] = [[] for _ in selectors]
+def _valid(path: Path) -> Iterator[Record]:
+    """Those that nothing has dropped so far. Raises DataError for an id that is there twice."""
     seen: set[str] = set()
-    scored = False
     for record in read_dialogues(path):
         if record.selection is not None and not record.selection.keep:
             continue
         if record.dialogue.id in seen:
             raise DataError(f"{path}: dialogue_id '{record.dialogue.id}' is there twice; give every dialogue its own")
         seen.add(record.dialogue.id)
-        realism = record.realism or Realism(reason=NO_REFERENCE)
-        scored = scored or realism.combined is not None
-        judged = Judged(record.dialogue, realism, record.labels or head_labels(record.dialogue))
-        ids = {"dialogue_id": record.dialogue.id, "group_id": record.dialogue.scenario.group_id}
-        for into, selector in zip(rows, selectors, strict=True):
-            into.append({**ids, **selector.sketch(judged)})
-    return rows, scored
+        yield record
+
+
+def _sketched(
+    path: Path, selectors: Sequence[Selector], scorer: Scorer | None
+) -> tuple[list[list[Mapping[str, object]]], dict[str, Realism]]:
+    """The valid dialogues as each selector wants them, and their realism by id."""
+    rows: list[list[Mapping[str, object]]] = [[] for _ in selectors]
+    realism: dict[str, Realism] = {}
+    known = Realism(reason=NO_REFERENCE)
+    for batch in _batches(_valid(path)):
+        scored = None if scorer is None else list(scorer.judged(r.dialogue for r in batch))
+        for judged in scored or (unscored(r.dialogue)._replace(realism=r.realism or known) for r in batch):
+            realism[judged.dialogue.id] = judged.realism
+            ids = {"dialogue_id": judged.dialogue.id, "group_id": judged.dialogue.scenario.group_id}
+            for into, selector in zip(rows, selectors, strict=True):
+                into.append({**ids, **selector.sketch(judged)})
+    return rows, realism
 
 
 class _NoEmbedder:

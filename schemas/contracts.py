@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from schemas.chat import ChatReply, ChatRequest
 from schemas.dialogue import Dialogue, Ending, Move, Said, Turn, listened
-from schemas.judgement import KEEP, Fault, Judged, RewardValue, Selection, Verdict
+from schemas.judgement import KEEP, Fault, Judged, RewardValue, Selection, UserTurn, Verdict
 from schemas.record import Record
 from schemas.scenario import Checked, Scenario, Verifier, View
 from schemas.stage import Stage
@@ -179,23 +179,30 @@ class Detector(Filter):
 EmbedTexts = Callable[[Sequence[str]], "np.ndarray"]
 """Texts -> float32 [len(texts), dim], rows of unit length; for code that runs outside an event loop."""
 
-Texts = Sequence[str]
-"""The partner-side utterances of one dialogue, in order."""
+Turns = Sequence[UserTurn]
+"""The partner's utterances of one dialogue, in order."""
 
 
 class FittedDiscriminator(Protocol):
-    def scores(self, dialogues: Iterable[Texts]) -> Iterator[float]:
-        """Log-odds (natural log) of being real, one a dialogue, in batches inside."""
+    def scores(self, dialogues: Iterable[Turns]) -> Iterator[float]:
+        """Log-odds (natural log) of being real, the mean of its turns', one a dialogue, in batches inside."""
+        ...
+
+    def arrays(self) -> "Mapping[str, np.ndarray]":
+        """All that was learnt, in arrays of numbers and strings: what `Discriminator.restore` takes."""
         ...
 
 
 class Discriminator(Stage):
-    """Learns to tell real partner sides from synthetic ones on a bounded sample."""
+    """Learns to tell real partners' turns from synthetic ones, given the acts they answer, on a bounded sample."""
 
     @abstractmethod
     def fit(
-        self, real: Sequence[Texts], synthetic: Sequence[Texts], embed: EmbedTexts, seed: int
+        self, real: Sequence[Turns], synthetic: Sequence[Turns], embed: EmbedTexts, seed: int
     ) -> FittedDiscriminator: ...
+
+    @abstractmethod
+    def restore(self, arrays: "Mapping[str, np.ndarray]", embed: EmbedTexts) -> FittedDiscriminator: ...
 
 
 class Selector(Stage):
@@ -208,12 +215,10 @@ class Selector(Stage):
         """
 
     @abstractmethod
-    def select(
-        self, sketches: "pa.Table", reference: "pa.Table | None", target: int, seed: int
-    ) -> Iterator[tuple[str, Selection]]:
+    def select(self, sketches: "pa.Table", target: int, seed: int) -> Iterator[tuple[str, Selection]]:
         """(dialogue_id, selection) for every row of `sketches`, whatever their order. Whole groups stay or go together.
 
-        `reference`: the same sketches of reference.fit, None without one. `target`: dialogues wanted of this pool.
+        `target`: dialogues wanted of this pool.
         """
 
 

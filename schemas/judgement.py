@@ -1,12 +1,16 @@
 """What was found about a dialogue: verdicts, realism, rewards."""
 
+from collections.abc import Mapping
 from math import sqrt
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from pydantic import Field
 
 from schemas.dialogue import Dialogue
 from schemas.scenario import Value
+
+if TYPE_CHECKING:  # a worker does not need it
+    import numpy as np
 
 Z = 1.959964
 """Standard deviations of a normal distribution to either side that hold 95%."""
@@ -73,13 +77,35 @@ class Selection(Value):
     reason: str = "ok"
 
 
+class UserTurn(NamedTuple):
+    """One utterance of the partner (who is exported as the user), as realism sees it."""
+
+    text: str
+    """Normalised; never empty."""
+    given: str
+    """The act of what it answers; see `discriminators.learner_acts`."""
+    labels: Mapping[str, str]
+    """Head -> label, of this turn and of what the same user said before. A head that says nothing here is absent."""
+    before: Mapping[str, str]
+    """The labels of the user's turn before; empty for the first."""
+
+
 class Judged(NamedTuple):
     """A valid dialogue with everything known before selection."""
 
     dialogue: Dialogue
     realism: Realism
     labels: dict[str, str]
-    """Head name -> label of the partner side."""
+    """Head name -> most frequent label of the partner's turns."""
+    residuals: "np.ndarray | None" = None
+    """float32 [features]: over the partner's turns, the sum of what they are less what real people's turns are on
+    average given the act they answer. Sums over real-like users are 0 in expectation, whatever the learner did. None
+    without a reference.
+    """
+    answered: Mapping[str, int] = {}
+    """Act of the learner -> turns of the partner that answer it. Never matched to anything real: what selection must
+    leave as the pool has it.
+    """
 
 
 class Interval(NamedTuple):

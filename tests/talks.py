@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from discriminators.user_turns import Sample
 from pipelines.dialogue_files import read_dialogues
 from schemas.dialogue import Dialogue, Ending, Turn
 from schemas.scenario import Scenario, Verifier, View
@@ -52,6 +53,11 @@ def talk(
         learner=sides[0],
         partner=sides[1],
     )
+
+
+def said(group: str, *texts: str, prompt: str = "Tell me more.") -> Sample:
+    """What a user says, each time after the same `prompt` of the assistant's."""
+    return Sample.of(talk(*(turn for text in texts for turn in (("assistant", prompt), ("user", text))), name=group))
 
 
 def renamed(dialogue: Dialogue, name: str) -> Dialogue:

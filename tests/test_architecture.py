@@ -17,6 +17,8 @@ FOLDERS = ("schemas", "inference", "generators", "discriminators", "filters", "r
 HEAVY = {  # dependency: the only place that imports it
     "aiohttp": "inference/",
     "datasets": "pipelines/reference.py",
+    "fastapi": "pipelines/human_server.py",
+    "uvicorn": "pipelines/human_server.py",
     "huggingface_hub": "inference/sources.py",
     "openai": "inference/openai_transport.py",
     "jinja2": "outputs/",

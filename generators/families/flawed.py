@@ -5,7 +5,7 @@ Both are variants of one case, so a group holds them. Policies: `proactive` read
 doubt and seems to matter; `reactive` answers at once; `privileged` knows whether anything is lacking, and the answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from generators.asked import read
 from generators.clarifying import LEADS, Inquiry, user_move
 from generators.latents.fitted import FittedLatents, Latents, committed
-from generators.latents.session import INITIATIVE, Cell, draw_session
+from generators.latents.session import INITIATIVE, Cell, SessionLatents, draw_session
 from generators.noise.typing import typed
 from generators.solving import HOW, asked, assistant_move
 from generators.speakers.asker import Asker
@@ -75,11 +75,22 @@ class Flawed(Family):
 
     def sample(self, rng: Random) -> Scenario:
         case = self._case(rng)
+        session = self._session(case, rng)
+        return self._brought(case, session, _lead(session, rng))
+
+    def another(self, case: Callable[[], Random], rng: Random) -> Scenario:
+        """The same problem in the same words, brought by another person, who may not know what is lacking, either."""
+        drawn = case()
+        same = self._case(drawn)
+        lead = _lead(self._session(same, drawn), drawn)
+        return self._brought(same, self._session(same, rng), lead)
+
+    def _session(self, case: Case, rng: Random) -> SessionLatents:
         cells: Mapping[Cell, float] = {"impossible": 1.0} if case.flawed.removed is None else CELLS
-        session = draw_session(rng, self.latents, "brings a problem", cells)
-        style = session.person.typing()
-        lead = typed(rng.choice(LEADS), style.model_copy(update={"ending_rate": 0.0}), rng)
-        private = {TYPING: style.model_dump_json()}
+        return draw_session(rng, self.latents, "brings a problem", cells)
+
+    def _brought(self, case: Case, session: SessionLatents, lead: str) -> Scenario:
+        private = {TYPING: session.person.typing().model_dump_json()}
         scenario = Scenario(
             family=self.name(),
             domain="word_problems",
@@ -199,6 +210,11 @@ class Flawed(Family):
             "questions": len(inquiry.questions),
             "patience_spent": inquiry.spent,
         }
+
+
+def _lead(session: SessionLatents, rng: Random) -> str:
+    """What stands before the problem, as this person types."""
+    return typed(rng.choice(LEADS), session.person.typing().model_copy(update={"ending_rate": 0.0}), rng)
 
 
 def _facts(form: Form, known: bool) -> tuple[Fact, ...]:

@@ -6,7 +6,7 @@ end (`recap`), or each message with all before it (`snowball`). It is drawn with
 group differ in what the assistant did and in nothing else; `paired` plays every case in every setting, to measure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -87,9 +87,18 @@ class Gradual(Family):
         return _set(scenario, self._played[variant]) if self.paired else scenario
 
     def sample(self, rng: Random) -> Scenario:
-        sharded = (
-            from_template(rng.choice(_built_in()), rng) if self.problems is None else rng.choice(_loaded(self.problems))
-        )
+        return self._case(self._problem(rng), rng)
+
+    def another(self, case: Callable[[], Random], rng: Random) -> Scenario:
+        """The same problem in the same pieces, told by another person, who may know less of it."""
+        return self._case(self._problem(case()), rng)
+
+    def _problem(self, rng: Random) -> Sharded:
+        if self.problems is not None:
+            return rng.choice(_loaded(self.problems))
+        return from_template(rng.choice(_built_in()), rng)
+
+    def _case(self, sharded: Sharded, rng: Random) -> Scenario:
         problem = sharded.problem
         session = draw_session(rng, self.latents, f"has a problem ({problem.kind.replace('_', ' ')})", self.cells)
         facts = _disclosed(sharded.shards, session, rng)

@@ -18,7 +18,8 @@ from generators.latents.session import CELLS, Cell, SessionLatents, draw_session
 from generators.latents.tagger import act_of, is_question
 from generators.ledger import volunteering
 from generators.matching import asked_for, named
-from generators.seeking import Talk, seeker_move
+from generators.seeker_moves import seeker_move
+from generators.seeking import Talk
 from generators.speakers.chat_user import TYPING, ChatUser
 from generators.speakers.checks import coverage
 from generators.speakers.recommender import Recommender

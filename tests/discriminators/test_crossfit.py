@@ -1,40 +1,60 @@
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 
 import numpy as np
-from talks import hashed_embed
+import pytest
+from talks import hashed_embed, said
 
-from discriminators.crossfit import Sample, bounded, cross_fit
-from discriminators.embedding import EmbeddingLogistic, RememberedEmbed, mean_embeddings
+from discriminators.behaviour_boost import BehaviourBoost
+from discriminators.crossfit import bounded, cross_fit
+from discriminators.embedding import EmbeddingLogistic, RememberedEmbed
 from discriminators.head_logistic import HeadLogistic
 from discriminators.ngram import NgramLogistic
-from schemas.contracts import Discriminator, EmbedTexts, Texts
+from discriminators.user_turns import Sample
+from schemas.contracts import Discriminator, EmbedTexts, Turns
+from schemas.judgement import UserTurn
 
-ALL = {"ngram": NgramLogistic(), "embedding": EmbeddingLogistic(), "heads": HeadLogistic()}
-REAL = [Sample(f"r{i}", (f"haha yeah number {i}", "idk maybe?")) for i in range(20)]
-SYNTHETIC = [Sample(f"s{i // 2}", (f"That is a delightful thought about {i}", "I certainly agree")) for i in range(20)]
+ALL = {
+    "ngram": NgramLogistic(),
+    "embedding": EmbeddingLogistic(),
+    "heads": HeadLogistic(),
+    "behaviour": BehaviourBoost(),
+}
+REAL = [said(f"r{i}", f"haha yeah number {i}", "idk maybe?") for i in range(20)]
+SYNTHETIC = [said(f"s{i // 2}", f"That is a delightful thought about {i}", "I certainly agree") for i in range(20)]
 
 
 class Memory(Discriminator):
     """Knows the dialogues it was fitted on, and says so."""
 
-    def fit(self, real: Sequence[Texts], synthetic: Sequence[Texts], embed: EmbedTexts, seed: int) -> "Recall":
-        return Recall({tuple(texts) for texts in (*real, *synthetic)})
+    def fit(self, real: Sequence[Turns], synthetic: Sequence[Turns], embed: EmbedTexts, seed: int) -> "Recall":
+        return Recall({_texts(turns) for turns in (*real, *synthetic)})
+
+    def restore(self, arrays: Mapping[str, np.ndarray], embed: EmbedTexts) -> "Recall":
+        return Recall({tuple(texts) for texts in arrays["seen"].tolist()})
 
 
 class Recall:
     def __init__(self, seen: set[tuple[str, ...]]):
         self.seen = seen
 
-    def scores(self, dialogues: Iterable[Texts]) -> Iterator[float]:
-        return (100.0 if tuple(texts) in self.seen else 0.0 for texts in dialogues)
+    def scores(self, dialogues: Iterable[Turns]) -> Iterator[float]:
+        return (100.0 if _texts(turns) in self.seen else 0.0 for turns in dialogues)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"seen": np.array(sorted(self.seen))}
+
+
+def _texts(turns: Turns) -> tuple[str, ...]:
+    return tuple(turn.text for turn in turns)
 
 
 def test_no_dialogue_is_scored_by_a_classifier_that_saw_its_group():
     fitted = cross_fit({"memory": Memory()}, REAL, SYNTHETIC, hashed_embed, seed=0)
     for sample in SYNTHETIC:
         seen = fitted.fitted["memory"][fitted.fold(sample.group)].seen  # pyright: ignore[reportAttributeAccessIssue]
-        assert not seen & {s.texts for s in SYNTHETIC if s.group == sample.group}
+        assert not seen & {_texts(s.turns) for s in SYNTHETIC if s.group == sample.group}
 
 
 def test_what_reads_like_a_model_gets_low_odds_of_being_real():
@@ -44,7 +64,7 @@ def test_what_reads_like_a_model_gets_low_odds_of_being_real():
 
 
 def test_a_dialogue_that_was_not_in_the_sample_is_scored_too():
-    unseen = [Sample("new", ("haha yeah idk", "maybe?"))]
+    unseen = [said("new", "haha yeah idk", "maybe?")]
     assert [s.reason for s in cross_fit(ALL, REAL, SYNTHETIC, hashed_embed, seed=0).scores(unseen)] == [None]
 
 
@@ -82,9 +102,43 @@ def test_a_bounded_sample_takes_whole_groups():
     assert all(sum(s.group == k.group for s in kept) == 2 for k in kept)
 
 
-def test_the_number_of_turns_leaves_no_trace_in_mean_embeddings():
-    one, three = mean_embeddings([["a b"], ["a b", "a b", "a b"]], hashed_embed)
-    assert np.allclose(one, three)
+def test_sides_that_answer_nothing_alike_have_no_scores_and_say_why():
+    asked = [said(s.group, *(turn.text for turn in s.turns), prompt="Which day?") for s in SYNTHETIC]
+    scores = list(cross_fit(ALL, REAL, asked, hashed_embed, seed=0).scores(asked))
+    assert {(s.combined, s.reason) for s in scores} == {(None, "no_common_act")}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_the_assistant_does_tells_no_side_apart(name: str):
+    """Users say the same given the act; only the acts differ, and with them what is said."""
+    generator = np.random.default_rng(0)
+
+    def side(prefix: str, asked: float) -> list[Sample]:
+        return [_answering(f"{prefix}{i}", generator.random(4) < asked, generator) for i in range(150)]
+
+    reactive, proactive = side("r", 0.2), side("s", 0.8)
+    scores = [s.combined for s in cross_fit({name: ALL[name]}, reactive, proactive, hashed_embed, 0).scores(proactive)]
+    assert abs(np.mean([s for s in scores if s is not None])) < 0.25
+
+
+def _answering(group: str, asked: np.ndarray, generator: np.random.Generator) -> Sample:
+    def turn(question: bool) -> UserTurn:
+        words = ("yes", "no", "on friday", "two of them") if question else ("i see", "wow great", "what else?", "ok")
+        return _answer("Which day?" if question else "It is open.", str(generator.choice(words)))
+
+    return Sample(group, tuple(turn(bool(question)) for question in asked))
+
+
+@cache
+def _answer(prompt: str, text: str) -> UserTurn:
+    return said("g", text, prompt=prompt).turns[0]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_silent_users_say_nothing_about_themselves(name: str):
+    silent = Sample("silent", ())
+    fitted = cross_fit({name: ALL[name]}, [*REAL, silent], SYNTHETIC, hashed_embed, seed=0).fitted[name][0]
+    assert next(iter(fitted.scores([(), SYNTHETIC[0].turns]))) == 0.0
 
 
 def test_an_embedder_is_asked_for_a_text_once_until_the_memory_is_full():

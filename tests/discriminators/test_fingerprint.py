@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from talks import corpus, needs_corpora, talk
 
-from discriminators.fingerprint import Fingerprint, compare, fingerprint, markdown, typo_kinds, typos
+from discriminators.fingerprint import Fingerprint, fingerprint
+from discriminators.fingerprint_compare import compare, markdown
+from discriminators.spelling import typo_kinds, typos
 from schemas.dialogue import Dialogue, Turn
 
 

@@ -1,41 +1,56 @@
 import pytest
-from talks import talk
+from talks import said
 
-from discriminators.heads import HEADS, TEXT_HEADS, labels, text_labels
+from discriminators.heads import CHANGES, LINE_HEADS, MATCHED, REPORTED_ONLY, context, summary
+from discriminators.user_turns import Sample
 
 
 @pytest.mark.parametrize(
-    ("texts", "head", "label"),
+    ("text", "head", "label"),
     [
-        (["ok", "yes"], "length", "1-3"),
-        (["I went to the beach with my family last summer and it was great"], "length", "11-16"),
-        (["I like tea.", "Me too."], "question", "none"),
-        (["I like tea.", "Ok.", "do you like it"], "question", "some"),
-        (["What about you?", "Why?"], "question", "often"),
-        (["Hello!", "yes", "sure thing", "ok"], "act", "agreement"),
-        (["Thanks a lot", "thank you"], "act", "thanking"),
-        (["I went home."], "act", "statement"),
-        (["I like soup"], "politeness", "none"),
-        (["Could you please help?"], "politeness", "much"),
-        (["We ate pizza for dinner"], "topic", "food"),
-        (["It is what it is"], "topic", "other"),
+        ("ok", "length", "1-3"),
+        ("I went to the beach with my family last summer and it was great", "length", "11-16"),
+        ("I like tea.", "question", "none"),
+        ("do you like it", "question", "asks"),
+        ("I like tea. Do you?", "question", "tells_and_asks"),
+        ("Hello!", "act", "greeting"),
+        ("Thanks a lot", "act", "thanking"),
+        ("I went home.", "act", "statement"),
+        ("I like soup", "politeness", "none"),
+        ("Could you please help?", "politeness", "more"),
+        ("This is awful", "sentiment", "negative"),
+        ("This is not bad", "sentiment", "positive"),
+        ("lol u dont say", "typing", "chat"),
+        ("Great!", "typing", "exclaims"),
+        ("Sure, why not", "opening", "agrees"),
+        ("Well I am not sure", "opening", "hesitates"),
+        ("No thanks", "pushback", "refuses"),
+        ("That's not what I meant", "pushback", "corrects"),
+        ("I like your idea", "person", "both"),
+        ("I want a cheap one", "wish", "wishes"),
+        ("I have 2 cats", "disclosure", "several"),
+        ("It is fine", "disclosure", "nothing"),
+        ("We ate pizza for dinner", "topic", "food"),
     ],
 )
-def test_a_label_follows_from_its_cues(texts: list[str], head: str, label: str):
-    assert text_labels(texts)[head] == label
+def test_a_label_follows_from_its_cues(text: str, head: str, label: str):
+    assert said("d", text).turns[0].labels[head] == label
 
 
-def test_heads_look_at_the_partner_alone():
-    dialogue = talk(("assistant", "What? Why? Could you please tell me?"), ("user", "I went home"))
-    assert labels(dialogue)["question"] == "none"
-    assert labels(dialogue)["politeness"] == "none"
+def test_a_head_about_change_is_absent_at_first_and_then_given_what_was_before():
+    first, second = said("d", "This is awful", "No, it is great").turns
+    assert not CHANGES.keys() & first.labels.keys()
+    assert second.labels["sentiment_change"] == "positive"
+    assert context(second, "sentiment_change") == "statement>negative"
+    assert context(second, "sentiment") == "statement"
 
 
-def test_who_ends_is_whoever_has_the_last_word():
-    assert labels(talk(("assistant", "Hi."), ("user", "Bye.")))["who_ends"] == "partner"
-    assert labels(talk(("user", "Hi."), ("assistant", "Bye.")))["who_ends"] == "learner"
+def test_every_head_but_the_end_answers_for_a_later_turn():
+    labels = said("d", "hi", "😀").turns[1].labels
+    assert {*MATCHED, *REPORTED_ONLY} == {*labels, "ends"}
+    assert labels.keys() > LINE_HEADS.keys()
 
 
-def test_every_head_answers_for_a_silent_partner():
-    assert set(labels(talk(("assistant", "Hi.")))) == set(HEADS)
-    assert set(text_labels([])) == set(TEXT_HEADS)
+def test_a_dialogue_is_summed_up_by_its_most_frequent_labels():
+    assert summary(said("d", "ok", "ok", "What about you?").turns)["act"] == "agreement"
+    assert summary(Sample("d", ()).turns) == {}

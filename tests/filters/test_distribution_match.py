@@ -1,80 +1,114 @@
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from talks import talk
 
-from filters.distribution_match import DistributionMatch, inclusion, systematic
-from schemas.judgement import Selection
+from filters.distribution_match import DistributionMatch
+from schemas.errors import DataError
+from schemas.judgement import Judged, Realism, Selection
 
-REFERENCE = pa.table({"logw": pa.array([None], pa.float64()), "cell": ["act=x"]})
 LOGW = st.floats(-30, 30, allow_nan=False)
 
 
-def pool(logw: list[float | None], cells: list[str] | None = None, siblings: int = 1) -> pa.Table:
+def pool(
+    logw: Sequence[float | None],
+    *,
+    strata: Sequence[str] | None = None,
+    residuals: np.ndarray | None = None,
+    answered: Sequence[dict[str, int] | None] | None = None,
+    siblings: int = 1,
+) -> pa.Table:
     n = len(logw)
-    return pa.table(
+    rows: list[dict[str, Any]] = [
         {
-            "dialogue_id": [f"d{i:04d}" for i in range(n)],
-            "group_id": [f"g{i // siblings:04d}" for i in range(n)],
-            "logw": pa.array(logw, pa.float64()),
-            "cell": cells or ["act=x"] * n,
+            "dialogue_id": f"d{i:04d}",
+            "group_id": f"g{i // siblings:04d}",
+            "logw": logw[i],
+            "stratum": strata[i] if strata else "needed/True",
+            "residuals": None if residuals is None else residuals[i].astype(np.float32).tobytes(),
+            "answered": None if answered is None else answered[i],
         }
-    )
+        for i in range(n)
+    ]
+    return pa.Table.from_pylist(rows)
 
 
-def decide(
-    table: pa.Table, target: int, minimum: int = 0, reference: pa.Table | None = REFERENCE, seed: int = 0
-) -> dict[str, Selection]:
-    return dict(DistributionMatch(minimum=minimum).select(table, reference, target, seed))
+def decide(table: pa.Table, target: int, minimum: int = 0, seed: int = 0) -> dict[str, Selection]:
+    return dict(DistributionMatch(minimum=minimum).select(table, target, seed))
 
 
-@settings(max_examples=60)
+def kept(selections: dict[str, Selection]) -> list[int]:
+    return [int(name[1:]) for name, s in selections.items() if s.keep]
+
+
+@settings(max_examples=30, deadline=None)
 @given(st.data(), st.integers(1, 3), st.integers(0, 3))
 def test_the_kept_size_is_exact_for_every_multiple_of_the_group_size(data: st.DataObject, siblings: int, seed: int):
     groups = data.draw(st.integers(1, 40))
     logw = data.draw(st.lists(st.none() | LOGW, min_size=groups * siblings, max_size=groups * siblings))
     target = data.draw(st.integers(0, groups)) * siblings
-    cells = [f"act={i % 3}" for i in range(len(logw))]
-    kept = [name for name, s in decide(pool(logw, cells, siblings), target, seed=seed).items() if s.keep]
-    assert len(kept) == target
-    assert set(Counter(int(name[1:]) // siblings for name in kept).values()) <= {siblings}
-
-
-@given(st.lists(LOGW, min_size=2, max_size=30), st.data())
-def test_inclusion_probabilities_add_up_to_the_target_and_grow_with_the_ratio(logw: list[float], data: st.DataObject):
-    target = data.draw(st.integers(0, len(logw)))
-    pi = inclusion(logw, [1] * len(logw), target)
-    assert pi.sum() == pytest.approx(target, abs=1e-6)
-    assert ((pi >= 0) & (pi <= 1)).all()
-    assert (np.diff(pi[np.argsort(logw)]) >= -1e-9).all()
-
-
-def test_probabilities_are_proportional_to_the_ratio_below_one():
-    pi = inclusion(np.log([8.0, 2.0, 1.0, 1.0]).tolist(), [1, 1, 1, 1], 2)
-    assert pi.tolist() == pytest.approx([1.0, 0.5, 0.25, 0.25])
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0, 1, exclude_max=True))
-def test_systematic_sampling_draws_each_position_once_and_as_many_as_the_sum_says(pi: list[float], start: float):
-    drawn = systematic(np.asarray(pi), start)
-    assert len(drawn) == len(set(drawn)) == round(sum(pi))
-    assert all(0 <= i < len(pi) for i in drawn)
+    strata = [f"{i % 3}/True" for i in range(len(logw))]
+    chosen = kept(decide(pool(logw, strata=strata, siblings=siblings), target, seed=seed))
+    assert len(chosen) == target
+    assert set(Counter(i // siblings for i in chosen).values()) <= {siblings}
 
 
 @given(st.permutations(list(range(12))))
+@settings(deadline=None, max_examples=20)
 def test_the_order_of_the_rows_changes_nothing(order: list[int]):
-    table = pool([i / 5 for i in range(12)], [f"act={i % 2}" for i in range(12)])
+    residuals = np.random.default_rng(0).normal(size=(12, 2))
+    table = pool([i / 5 for i in range(12)], strata=[f"{i % 2}" for i in range(12)], residuals=residuals, siblings=2)
     assert decide(table.take(order), 6) == decide(table, 6)
 
 
-def test_a_label_that_is_twice_too_frequent_is_evened_out():
-    cells = ["question=none"] * 200 + ["question=some"] * 100
+def test_what_is_twice_too_frequent_by_the_ratios_is_evened_out():
     logw = np.log([0.75] * 200 + [1.5] * 100).tolist()
-    kept = [name for name, s in decide(pool(logw, cells), 120).items() if s.keep]
-    assert Counter(int(name[1:]) < 200 for name in kept) == {True: 60, False: 60}
+    chosen = kept(decide(pool(logw), 120))
+    assert Counter(i < 200 for i in chosen) == {True: 60, False: 60}
+
+
+def test_residuals_that_the_ratios_missed_are_balanced():
+    asks = np.repeat([1.0, 0.0], [400, 200])
+    residuals = asks[:, None] - 0.5  # real users ask half of the time, given what they answer
+    chosen = kept(decide(pool([0.0] * 600, residuals=residuals), 300))
+    assert abs(np.mean(asks[chosen]) - 0.5) <= 0.02
+
+
+def test_a_groups_residual_is_the_sum_of_its_members():
+    one, other = np.array([[2.0], [-2.0]]), np.array([[1.0], [1.0]])
+    residuals = np.vstack([one] * 100 + [other] * 100 + [-other] * 100)
+    selections = decide(pool([0.0] * 600, residuals=residuals, siblings=2), 300)
+    balanced = {round(s.pi or 0, 6) for s in list(selections.values())[:200]}
+    assert len(balanced) == 1
+
+
+def test_every_stratum_keeps_its_share_though_the_ratios_speak_against_it():
+    strata = ["needed/True"] * 300 + ["refuses/False"] * 100
+    logw = [1.0] * 300 + [-3.0] * 100
+    chosen = kept(decide(pool(logw, strata=strata), 200))
+    assert Counter(strata[i] for i in chosen) == {"needed/True": 150, "refuses/False": 50}
+
+
+def test_a_groups_stratum_is_the_set_of_its_members_so_that_failures_beside_successes_stay():
+    logw = [1.0, 1.0] * 90 + [-3.0, -3.0] * 30
+    strata = ["needed/True", "needed/True"] * 90 + ["needed/False", "needed/True"] * 30
+    chosen = kept(decide(pool(logw, strata=strata, siblings=2), 80))
+    assert sum(strata[i] == "needed/False" for i in chosen) == 10
+
+
+def test_the_learners_acts_stay_as_frequent_as_in_the_pool():
+    offers = [{"offer": 1, "question": 0} if i % 2 else {"offer": 0, "question": 1} for i in range(600)]
+    logw = [0.5 if i % 2 else -0.5 for i in range(600)]
+    free = kept(decide(pool(logw), 200))
+    held = kept(decide(pool(logw, answered=offers), 200))
+    assert sum(i % 2 for i in free) > 130
+    assert abs(sum(i % 2 for i in held) - 100) <= 5
 
 
 def test_what_is_dropped_says_why_and_carries_its_probability():
@@ -82,30 +116,105 @@ def test_what_is_dropped_says_why_and_carries_its_probability():
     dropped = [s for s in selections.values() if not s.keep]
     assert {s.reason for s in dropped} == {"over_represented"}
     assert all(s.pi is not None and 0 < s.pi < 1 for s in dropped)
-    assert sum(s.logw == -1.0 for s in dropped) > 50
+    assert sum(s.logw == -1.0 for s in dropped) > 40
+
+
+def test_a_size_the_pool_cannot_give_is_said_and_the_least_divergent_choice_is_kept():
+    asks = np.repeat([1.0, 0.0], [550, 50])
+    table = pool([0.0] * 600, residuals=asks[:, None] - 0.5)
+    selections = decide(table, 400)
+    assert Counter((s.keep, s.reason) for s in selections.values()) == {
+        (True, "infeasible_for_size"): 400,
+        (False, "over_represented"): 200,
+    }
+    assert all(s.pi == pytest.approx(1.0, abs=0.05) for s in list(selections.values())[550:])
+    found = DistributionMatch().feasibility(table, 400)
+    assert found is not None
+    assert found.status == "infeasible_for_size"
+    assert 100 <= found.joint <= 130
+    assert found.excess[0] == pytest.approx(150, abs=8)
 
 
 def test_below_the_minimum_nothing_is_matched_and_the_surplus_goes():
-    selections = decide(pool([float(i) for i in range(12)]), 8, minimum=100)
-    assert Counter((s.keep, s.reason) for s in selections.values()) == {
+    table = pool([float(i) for i in range(12)])
+    assert Counter((s.keep, s.reason) for s in decide(table, 8, minimum=100).values()) == {
         (True, "too_few_to_match"): 8,
         (False, "over_target"): 4,
     }
+    assert DistributionMatch().feasibility(table, 8) is None
 
 
-@pytest.mark.parametrize("table", [pool([None] * 120), pool([1.0] * 120)])
-def test_without_a_reference_or_any_score_nothing_is_matched(table: pa.Table):
-    reference = None if table["logw"][0].as_py() else REFERENCE
-    selections = decide(table, 100, minimum=100, reference=reference)
-    assert Counter((s.keep, s.reason) for s in selections.values()) == {
-        (True, "no_reference"): 100,
-        (False, "over_target"): 20,
+def test_without_any_score_or_residual_nothing_is_matched():
+    assert Counter((s.keep, s.reason, s.pi) for s in decide(pool([None] * 120), 100, minimum=100).values()) == {
+        (True, "no_reference", None): 100,
+        (False, "over_target", None): 20,
     }
+
+
+def test_residuals_alone_are_enough_to_match():
+    selections = decide(pool([None] * 120, residuals=np.tile([[1.0], [-1.0]], (60, 1))), 60, minimum=100)
+    assert {s.reason for s in selections.values()} == {"ok", "over_represented"}
+    assert {s.logw for s in selections.values()} == {None}
 
 
 def test_a_target_beyond_the_pool_keeps_all_of_it():
     assert all(s.keep and s.pi == 1.0 for s in decide(pool([-3.0, 0.0, 3.0]), 10).values())
 
 
+@pytest.mark.parametrize("target", [0, 1])
+@pytest.mark.parametrize("size", [1, 5])
+def test_tiny_pools_are_decided(size: int, target: int):
+    table = pool([0.5] * size, residuals=np.ones((size, 3)))
+    assert sum(s.keep for s in decide(table, target).values()) == target
+
+
 def test_an_empty_pool_is_decided_without_a_row():
     assert decide(pa.table({}), 5) == {}
+    assert DistributionMatch().feasibility(pa.table({}), 5) is None
+
+
+@pytest.mark.parametrize("value", [0.0, 2.5])
+def test_residuals_without_spread_are_no_obstacle(value: float):
+    selections = decide(pool([0.1 * (i % 7) for i in range(140)], residuals=np.full((140, 2), value)), 70)
+    assert sum(s.keep for s in selections.values()) == 70
+    assert all(s.pi is not None and np.isfinite(s.pi) for s in selections.values())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_refused_by_the_name_of_its_dialogue(value: float):
+    scores = pool([0.0, value, 0.0])
+    residuals = pool([0.0] * 3, residuals=np.array([[0.0], [value], [0.0]]))
+    for table, what in ((scores, "realism score"), (residuals, "residual")):
+        with pytest.raises(DataError, match=f"dialogue 'd0001': its {what} is not a number; judge it again"):
+            decide(table, 2)
+
+
+def test_residuals_of_two_references_are_refused():
+    table = pa.concat_tables([pool([0.0], residuals=np.ones((1, n))).drop_columns(["answered"]) for n in (2, 3)])
+    with pytest.raises(DataError, match="residuals of 2 and 3 dimensions in one pool; judge all of its dialogues"):
+        decide(table.append_column("answered", pa.nulls(2)), 1)
+
+
+def test_a_sketch_holds_no_text():
+    dialogue = talk(("assistant", "Shall we?"), ("user", "Yes, on Monday."))
+    dialogue = dialogue.model_copy(
+        update={
+            "outcome": {"success": False},
+            "scenario": dialogue.scenario.model_copy(update={"session_latents": {"cell": "refuses"}}),
+        }
+    )
+    judged = Judged(dialogue, Realism(combined=0.5), {}, np.array([0.5, -1.0], np.float32), {"offer": 1})
+    assert DistributionMatch().sketch(judged) == {
+        "logw": 0.5,
+        "stratum": "refuses/False",
+        "residuals": np.array([0.5, -1.0], np.float32).tobytes(),
+        "answered": {"offer": 1},
+    }
+
+
+def test_a_rare_label_that_no_group_has_is_no_obstacle_and_a_frequent_one_is():
+    def status(share: float) -> str:
+        found = DistributionMatch().feasibility(pool([0.0] * 300, residuals=np.full((300, 1), -share)), 150)
+        return "none" if found is None else found.status
+
+    assert (status(0.001), status(0.2)) == ("ok", "infeasible_for_size")

@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 import pytest
 from talks import CORPORA, corpus, hashed_embed, needs_corpora, renamed
 
-from discriminators.crossfit import Sample, cross_fit
+from discriminators.behaviour_boost import BehaviourBoost
 from discriminators.embedding import EmbeddingLogistic
 from discriminators.head_logistic import HeadLogistic
-from discriminators.heads import labels
 from discriminators.ngram import NgramLogistic
-from discriminators.two_sample import classifier_test, real_floor
+from discriminators.two_sample.crossfitted import classifier_test, real_floor
+from discriminators.user_turns import Sample
 from filters.distribution_match import DistributionMatch
 from filters.near_duplicate import NearDuplicate
 from filters.private_leak import PrivateLeak
@@ -32,7 +32,8 @@ from filters.repetition import Repetition
 from filters.role_confusion import RoleConfusion
 from filters.schema_and_length import LengthBounds
 from pipelines.reference import window
-from schemas.contracts import Filter
+from pipelines.scoring import fit_scorer
+from schemas.contracts import Discriminator, Filter
 from schemas.dialogue import Dialogue
 from schemas.judgement import Judged, Realism
 from schemas.scenario import View
@@ -137,7 +138,7 @@ def test_planted_duplicates_are_found_and_the_rest_is_kept(planted: dict[str, li
         {"dialogue_id": d.id, "group_id": d.scenario.group_id, **stage.sketch(Judged(d, Realism(), {}))}
         for d in everything
     ]
-    dropped = {i for i, s in stage.select(pa.Table.from_pylist(rows), None, 200, seed=0) if not s.keep}
+    dropped = {i for i, s in stage.select(pa.Table.from_pylist(rows), 200, seed=0) if not s.keep}
     copies = {d.id for d in planted["duplicate"]}
     assert len(dropped & copies) >= 18
     assert len(dropped - copies) <= 0.02 * 180
@@ -181,28 +182,31 @@ def test_matching_keeps_exactly_as_many_as_wanted_and_halves_a_skew_of_two_to_on
     small_talk: list[Dialogue], head: str, label: str
 ):
     fit, source, unseen = small_talk[:500], small_talk[500:], small_talk[1500:]
-    pool = [d for i, d in enumerate(source) if i % 2 or labels(d)[head] == label][:200]
-    families = {"ngram": NgramLogistic(), "embedding": EmbeddingLogistic(), "heads": HeadLogistic()}
-    scorer = cross_fit(families, [Sample.of(d) for d in fit], [Sample.of(d) for d in pool], hashed_embed, seed=0)
+    common = sorted(source, key=lambda d: -_share([d], head, label))[: len(source) // 3]
+    pool = [*common[:100], *source[:100]]
+    scorer = fit_scorer({"heads": HeadLogistic()}, _samples(fit), _samples(pool), hashed_embed, seed=0)
     stage = DistributionMatch()
-    rows = [
-        {"dialogue_id": d.id, "group_id": d.scenario.group_id, **stage.sketch(Judged(d, realism, labels(d)))}
-        for d, realism in zip(pool, scorer.scores(Sample.of(d) for d in pool), strict=True)
-    ]
-    sketches = pa.Table.from_pylist(rows)
-    kept_ids = {i for i, s in stage.select(sketches, sketches, 100, seed=0) if s.keep}
+    judged = scorer.judged(pool)
+    rows = [{"dialogue_id": j.dialogue.id, "group_id": j.dialogue.id, **stage.sketch(j)} for j in judged]
+    kept_ids = {i for i, s in stage.select(pa.Table.from_pylist(rows), 100, seed=0) if s.keep}
     kept = [d for d in pool if d.id in kept_ids]
     wanted = _share(unseen, head, label)
     assert len(kept) == 100
     assert abs(_share(kept, head, label) - wanted) <= abs(_share(pool, head, label) - wanted) / 2
 
 
+def _samples(dialogues: list[Dialogue]) -> list[Sample]:
+    return [Sample.of(dialogue) for dialogue in dialogues]
+
+
 def _share(dialogues: list[Dialogue], head: str, label: str) -> float:
-    return Counter(labels(d)[head] for d in dialogues)[label] / len(dialogues)
+    """Of the users' turns."""
+    found = Counter(turn.labels[head] == label for dialogue in dialogues for turn in Sample.of(dialogue).turns)
+    return found[True] / max(1, found.total())
 
 
-@pytest.mark.parametrize("family", [NgramLogistic(), EmbeddingLogistic(), HeadLogistic()])
-def test_real_against_real_cannot_be_told_apart(small_talk: list[Dialogue], family: NgramLogistic):
+@pytest.mark.parametrize("family", [NgramLogistic(), EmbeddingLogistic(), HeadLogistic(), BehaviourBoost()])
+def test_real_against_real_cannot_be_told_apart(small_talk: list[Dialogue], family: Discriminator):
     floor = real_floor(family, [Sample.of(d) for d in small_talk[:400]], 200, hashed_embed, seed=0)
     assert floor.auc is not None
     assert floor.auc.low <= 0.5 <= floor.auc.high
@@ -210,9 +214,9 @@ def test_real_against_real_cannot_be_told_apart(small_talk: list[Dialogue], fami
 
 
 def test_real_against_word_shuffled_is_told_apart():
-    talks = [Sample.of(d) for d in corpus("open_domain__chitchat", 200)]
+    talks = _samples(corpus("open_domain__chitchat", 200))
     rng = Random(0)
-    shuffled = [Sample(s.group, tuple(_shuffled(text, rng) for text in s.texts)) for s in talks[100:]]
+    shuffled = [s._replace(turns=tuple(t._replace(text=_shuffled(t.text, rng)) for t in s.turns)) for s in talks[100:]]
     found = classifier_test(NgramLogistic(), talks[:100], shuffled, hashed_embed, seed=0)
     assert found.auc is not None
     assert found.auc.low > 0.9

@@ -7,9 +7,12 @@ from forecast_world import BUYS, Shop, believed
 from played import Embedder, case, services
 
 from generators.families.conversation import Conversation
+from generators.families.flawed import Flawed
+from generators.families.gradual import Gradual
 from generators.families.outreach import Outreach
 from generators.families.recommendation import Recommendation
 from generators.families.tutoring import CELLS, Tutoring
+from generators.piecing import SETTINGS
 from generators.play import play
 from generators.resampling import MOST, Public, candidates, drawn, effective, observed, prior, weigh
 from generators.speakers.verbatim import Verbatim, in_words
@@ -110,6 +113,47 @@ def test_another_teacher_has_the_same_problem_and_not_the_same_mind(cell: str) -
         assert facts[0] == facts[1]
         known = one.session_latents["cell"] != "impossible"
         assert ("answer" in one.views["teacher"].private) is known, "what is asked for can be had again, or not"
+
+
+@pytest.mark.parametrize("variant", [0, 1])
+def test_another_person_brings_the_same_flawed_problem_in_the_same_words(variant: int) -> None:
+    """Fails where a draw before the problem depends on the person, and for controls that are looked for by the text of
+    the flawed form.
+    """
+    family = Flawed()
+    seed = next(n for n in range(99) if family.sample(rng(n)).session_latents["cell"] == "needed")
+    true = family.vary(family.sample(rng(seed)), variant)
+    found = list(candidates(family, Public.of(family, true), (), lambda: rng(seed), 3, variant))
+    assert len(found) == MOST
+    assert {one.session_latents["cell"] for one in found} == ({"useless"} if variant else {"needed", "impossible"})
+    assert len({one.session_latents["patience"] for one in found}) > 2
+    for one in found:
+        assert one.plan["forms"] == true.plan["forms"]
+        unknown = one.session_latents["cell"] == "impossible"
+        assert [f.value for f in one.views["user"].facts] == [f.value for f in true.views["user"].facts]
+        assert all((f.disclose == "never") is unknown for f in one.views["user"].facts)
+
+
+@pytest.mark.parametrize("family", [Gradual(), Gradual(paired=True)], ids=["drawn", "paired"])
+def test_another_person_tells_the_same_problem_in_the_same_pieces(family: Gradual) -> None:
+    true = family.vary(family.sample(rng(4)), 2)
+    found = list(candidates(family, Public.of(family, true), (), lambda: rng(4), 3, 2))
+    assert len(found) == MOST
+    assert {one.plan["cell"] for one in found} == {"needed", "given", "refuses", "impossible"}
+    assert {one.plan["setting"] for one in found} == ({"sharded"} if family.paired else set(SETTINGS))
+    for one in found:
+        assert [(f.id, f.text) for f in one.views["user"].facts] == [(f.id, f.text) for f in true.views["user"].facts]
+
+
+@pytest.mark.parametrize("family", [Flawed(), Gradual()], ids=lambda f: f.name())
+async def test_enough_others_could_have_said_what_was_said(family: Family) -> None:
+    """Fails where candidates are other problems: what came out would rule out every one of them."""
+    for seed in range(2):
+        dialogue = await scripted(family, seed)
+        seen, public = dialogue.turns[:3], Public.of(family, dialogue.scenario)
+        others = candidates(family, public, (), lambda seed=seed: rng(seed), 3)
+        found = [w for c in others if (w := await weigh(family, dialogue.scenario, c, seen, NOBODY))]
+        assert effective([w.weight for w in found]) >= 5
 
 
 def test_the_effective_sample_size_is_kishs() -> None:

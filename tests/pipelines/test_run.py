@@ -78,7 +78,7 @@ def test_a_run_killed_at_ten_moments_ends_in_the_same_bytes(tmp_path: Path, serv
     answered_at: list[tuple[int, Counter[str]]] = []
     with ScriptedProcess("--reply", "scripted_players:obey", "--latency-ms", "20", "--keep-requests") as slow:
         path = recipe(tmp_path, slow.base_url, target=60)
-        command = [sys.executable, str(TESTS / "run_driver.py"), str(path), str(tmp_path / "killed")]
+        command = [sys.executable, "-P", str(TESTS / "run_driver.py"), str(path), str(tmp_path / "killed")]
         while kills < 10:
             process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, start_new_session=True)
             _await_answers(slow, answered + draws.randint(3, 35), process)
@@ -219,9 +219,8 @@ def test_realism_and_matching_are_the_same_with_one_worker_or_two(tmp_path: Path
     auc = [m for m in manifest.realism if "AUC" in m.group]
     assert auc and all(m.value is not None and m.floor_value is not None for m in auc)
     rows = pq.read_table(sorted((tmp_path / "a" / "data").glob("*.parquet"))[0]).to_pylist()
-    assert {r["selection"]["reason"] for r in rows} == {"ok"} and all(
-        r["realism"]["combined"] is not None for r in rows
-    )
+    assert {r["selection"]["reason"] for r in rows} <= {"ok", "infeasible_for_size"}  # it keeps 80 of about 100
+    assert all(r["realism"]["combined"] is not None and r["selection"]["pi"] is not None for r in rows)
 
 
 def _reference(folder: Path, server: ScriptedProcess) -> Path:

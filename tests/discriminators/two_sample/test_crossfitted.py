@@ -1,13 +1,13 @@
 import pytest
-from talks import hashed_embed
+from talks import hashed_embed, said
 
-from discriminators.crossfit import Sample
 from discriminators.head_logistic import HeadLogistic
 from discriminators.ngram import NgramLogistic
-from discriminators.two_sample import Labelled, classifier_test, halves, head_distances, real_floor
+from discriminators.two_sample.crossfitted import classifier_test, halves, real_floor
+from discriminators.user_turns import Sample
 
-REAL = [Sample(f"r{i}", (f"haha yeah number {i}", "idk maybe?")) for i in range(60)]
-SYNTHETIC = [Sample(f"s{i}", (f"That is a delightful thought about {i}", "I certainly agree")) for i in range(60)]
+REAL = [said(f"r{i}", f"haha yeah number {i}", "idk maybe?") for i in range(60)]
+SYNTHETIC = [said(f"s{i}", f"That is a delightful thought about {i}", "I certainly agree") for i in range(60)]
 
 
 def test_different_wording_is_told_apart():
@@ -39,8 +39,8 @@ def test_a_single_group_cannot_be_tested_and_says_so(real: list[Sample], synthet
 
 
 def test_copies_inside_a_group_do_not_narrow_the_interval():
-    copies = [Sample(s.group, s.texts) for s in REAL[:10] for _ in range(6)]
-    other = [Sample(f"x{s.group}", s.texts) for s in REAL[30:40] for _ in range(6)]
+    copies = [s for s in REAL[:10] for _ in range(6)]
+    other = [s._replace(group=f"x{s.group}") for s in REAL[30:40] for _ in range(6)]
     found = classifier_test(HeadLogistic(), copies, other, hashed_embed, seed=0)
     assert found.auc is not None
     assert found.auc.n == 10
@@ -48,7 +48,7 @@ def test_copies_inside_a_group_do_not_narrow_the_interval():
 
 
 def test_halves_share_no_group():
-    first, second = halves([Sample(f"g{i // 3}", (str(i),)) for i in range(30)], 12, seed=0)
+    first, second = halves([said(f"g{i // 3}", str(i)) for i in range(30)], 12, seed=0)
     assert not {s.group for s in first} & {s.group for s in second}
     assert (len(first), len(second)) == (12, 12)
 
@@ -56,28 +56,3 @@ def test_halves_share_no_group():
 def test_the_same_seed_gives_the_same_figures():
     twice = [classifier_test(HeadLogistic(), REAL, SYNTHETIC, hashed_embed, seed=5) for _ in range(2)]
     assert twice[0] == twice[1]
-
-
-def labelled(side: str, *labels: str) -> list[Labelled]:
-    return [Labelled(f"{side}{i}", {"act": label}) for i, label in enumerate(labels)]
-
-
-def test_a_head_is_far_apart_when_its_shares_are_and_near_when_they_are_not():
-    real = labelled("r", *(["a", "b"] * 50))
-    far = head_distances(real, labelled("s", *(["a"] * 90 + ["b"] * 10)), seed=0)["act"]
-    near = head_distances(real, labelled("s", *(["b", "a"] * 50)), seed=0)["act"]
-    assert far.tv is not None
-    assert near.tv is not None
-    assert far.floor is not None
-    assert far.tv.value == pytest.approx(0.4)
-    assert far.tv.low > far.floor > near.tv.value
-    assert far.real == {"a": 0.5, "b": 0.5}
-
-
-def test_a_head_of_one_group_has_shares_but_no_distance():
-    found = head_distances(labelled("r", "a", "b"), labelled("s", "a"), seed=0)["act"]
-    assert (found.tv, found.floor, found.reason) == (None, None, "too_few_groups")
-
-
-def test_heads_of_an_empty_side_are_absent():
-    assert head_distances([], labelled("s", "a"), seed=0) == {}

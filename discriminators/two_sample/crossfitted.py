@@ -1,19 +1,18 @@
-"""Can real and synthetic be told apart? Fresh classifiers and label distances, each beside its real-against-real floor.
+"""Can real and synthetic be told apart? Fresh cross-fitted classifiers with bootstrap intervals, beside their floor.
 
 Methods §25. The independent unit is the group: intervals resample groups. Never give these functions dialogues, or the
 reference split, that something was selected with.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import sqrt
-from typing import NamedTuple
 
 import numpy as np
 
-from discriminators.crossfit import TOO_FEW, Sample, bounded, out_of_fold
+from discriminators.crossfit import TOO_FEW, bounded, out_of_fold
+from discriminators.user_turns import Sample
 from schemas.contracts import Discriminator, EmbedTexts
-from schemas.dialogue import Dialogue
 from schemas.identity import derive
 from schemas.judgement import Interval
 
@@ -31,28 +30,6 @@ class TwoSample:
     n_real: int
     n_synthetic: int
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HeadDistance:
-    """Total variation between the labels of two sides."""
-
-    tv: Interval | None
-    floor: float | None
-    """95th percentile between two disjoint real samples, the smaller with as many groups as the synthetic side."""
-    real: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Label -> share; so for `synthetic`."""
-    synthetic: Mapping[str, float] = field(default_factory=dict[str, float])
-    reason: str | None = None
-
-
-class Labelled(NamedTuple):
-    group: str
-    labels: Mapping[str, str]
-
-    @classmethod
-    def of(cls, dialogue: Dialogue, labels: Mapping[str, str]) -> "Labelled":
-        return cls(dialogue.scenario.group_id, labels)
 
 
 def classifier_test(
@@ -113,61 +90,6 @@ def halves(real: Sequence[Sample], n: int, seed: int) -> tuple[list[Sample], lis
     for group in sorted(groups, key=lambda g: derive(seed, "halves", g)):
         min(sides, key=len).extend(groups[group])
     return sides[0][:n], sides[1][:n]
-
-
-def head_distances(
-    real: Sequence[Labelled], synthetic: Sequence[Labelled], seed: int, draws: int = 500
-) -> dict[str, HeadDistance]:
-    """By head. Heads that either side lacks are absent."""
-    if not real or not synthetic:
-        return {}
-    heads = [head for head in real[0].labels if head in synthetic[0].labels]
-    return {head: _head_distance(head, real, synthetic, derive(seed, "head", head), draws) for head in heads}
-
-
-def _head_distance(
-    head: str, real: Sequence[Labelled], synthetic: Sequence[Labelled], seed: int, draws: int
-) -> HeadDistance:
-    names = sorted({item.labels[head] for item in (*real, *synthetic)})
-    counts_real, counts_synthetic = (_counts(head, side, names) for side in (real, synthetic))
-    shares = [side.sum(axis=0) / side.sum() for side in (counts_real, counts_synthetic)]
-    of_real, of_synthetic = (dict(zip(names, share.tolist(), strict=True)) for share in shares)
-    groups = min(len(counts_real), len(counts_synthetic))
-    if groups < 2:
-        return HeadDistance(None, None, of_real, of_synthetic, reason="too_few_groups")
-    generator = np.random.default_rng(seed)
-    drawn = [
-        _shares(generator.multinomial(len(side), [1 / len(side)] * len(side), size=draws) @ side)
-        for side in (counts_real, counts_synthetic)
-    ]
-    value = float(_tv(shares[0][None], shares[1][None])[0])
-    tv = _interval(value, _tv(drawn[0], drawn[1]), groups)
-    return HeadDistance(tv, _floor(counts_real, len(counts_synthetic), generator, draws), of_real, of_synthetic)
-
-
-def _floor(counts: np.ndarray, groups: int, generator: np.random.Generator, draws: int) -> float | None:
-    size = min(groups, len(counts) // 2)
-    if size < 2:
-        return None
-    first = np.argsort(generator.random((draws, len(counts))), axis=1) < size
-    return float(np.percentile(_tv(_shares(first @ counts), _shares(~first @ counts)), 95))
-
-
-def _counts(head: str, side: Sequence[Labelled], names: Sequence[str]) -> np.ndarray:
-    """[groups, labels]"""
-    rows = {group: i for i, group in enumerate(sorted({item.group for item in side}))}
-    counts = np.zeros((len(rows), len(names)))
-    for item in side:
-        counts[rows[item.group], names.index(item.labels[head])] += 1
-    return counts
-
-
-def _shares(counts: np.ndarray) -> np.ndarray:
-    return counts / counts.sum(axis=1, keepdims=True)
-
-
-def _tv(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return np.abs(first - second).sum(axis=1) / 2
 
 
 def _group_weights(groups: Sequence[str], draws: int, generator: np.random.Generator) -> tuple[np.ndarray, int]:

@@ -1,0 +1,191 @@
+"""The law of matching, and what is lost without it: users are matched given the assistant.
+
+    python benchmarks/matching_law.py [--seeds 10] [--pool 1000] [--keep 400] [--corpora NAME ...]
+
+Half of a pool's dialogues are reactive: their assistant's acts and the number of turns are those of real dialogues. The
+other half are proactive: four times the odds of an offer, or of a question beside something told, and about half of the
+turns. Every user turn of both is a real one that answered the same act: users are real-like given the assistant. In 30%
+of the dialogues of either half they are not (turns without questions and with politeness are drawn more often), which
+selection should mend. `proactive kept`: their share of what is kept; `turns saved`: the turns of a reactive dialogue
+less the mean of all. Both should stay as before where users are matched given the act; unconditional user heads and
+turn counts, raked to the real logs, lose them. TV: of the users' heads to other real dialogues, given the act, and
+unconditionally. Means over seeds with 95% t-intervals; `less before` is paired by seed.
+"""
+
+import argparse
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from matching_planted import Encoder, interval, tv
+
+from discriminators.crossfit import cross_fit
+from discriminators.given import fit_given
+from discriminators.head_logistic import HeadLogistic
+from discriminators.heads import MATCHED
+from discriminators.ngram import NgramLogistic
+from discriminators.turn_scores import weighted
+from discriminators.user_turns import Sample
+from filters.distribution_match import DistributionMatch
+from pipelines.dialogue_files import read_dialogues
+from schemas.contracts import EmbedTexts
+from schemas.judgement import UserTurn
+
+CORPORA = Path(__file__).parents[1].parent / "shared" / "corpora"
+NAMES = ("task_oriented__sgd", "task_oriented__star")
+INITIATIVE = ("offer", "told_and_asked")
+ODDS, SHORTER, UNREAL = 4.0, 0.55, 0.3
+HEADS = tuple(head for head in MATCHED if head != "ends")
+METRICS = ("proactive kept", "turns saved", "TV given the act", "TV")
+
+
+class Synthetic(NamedTuple):
+    sample: Sample
+    proactive: bool
+
+
+def pool(source: Sequence[Sample], size: int, rng: Random) -> list[Synthetic]:
+    by_act: dict[str, list[UserTurn]] = defaultdict(list)
+    for turn in chain.from_iterable(s.turns for s in source):
+        by_act[turn.given].append(turn)
+    acts = [turn.given for s in source for turn in s.turns if turn.given != "start"]
+    forward = [ODDS if act in INITIATIVE else 1.0 for act in acts]
+    made: list[Synthetic] = []
+    for number in range(size):
+        proactive = number % 2 == 1
+        length = len(rng.choice(source).turns)
+        length = max(2, round(SHORTER * length)) if proactive else length
+        given = ["start", *rng.choices(acts, forward if proactive else None, k=length - 1)]
+        unreal = rng.random() < UNREAL
+        turns = tuple(_drawn(by_act[act], unreal, rng) for act in given if by_act[act])
+        made.append(Synthetic(Sample(f"s{number}", turns), proactive))
+    return made
+
+
+def _drawn(turns: Sequence[UserTurn], unreal: bool, rng: Random) -> UserTurn:
+    some = rng.choices(turns, k=4 if unreal else 1)
+    return max(some, key=lambda t: (t.labels["question"] == "none") + (t.labels["politeness"] != "none"))
+
+
+def without_acts(samples: Sequence[Sample]) -> list[Sample]:
+    """As if every turn answered the same: unconditional."""
+    return [s._replace(turns=tuple(t._replace(given="any") for t in s.turns)) for s in samples]
+
+
+def counts(samples: Sequence[Sample], real: Sequence[Sample]) -> np.ndarray:
+    """[dialogues, buckets]: the bucket of a dialogue's turns, less the real share of it."""
+    bounds = np.unique(np.quantile([len(s.turns) for s in real], [0.2, 0.4, 0.6, 0.8]))
+    hot = [np.eye(len(bounds) + 1)[np.searchsorted(bounds, [len(s.turns) for s in side])] for side in (samples, real)]
+    return hot[0] - hot[1].mean(axis=0)
+
+
+def sketches(samples: Sequence[Sample], logw: np.ndarray, residuals: np.ndarray, acts: bool) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "dialogue_id": s.group,
+                "group_id": s.group,
+                "logw": float(w),
+                "stratum": "",
+                "residuals": r.astype(np.float32).tobytes(),
+                "answered": dict(Counter(t.given for t in s.turns)) if acts else None,
+            }
+            for s, w, r in zip(samples, logw, residuals, strict=True)
+        ]
+    )
+
+
+def matched(
+    real: Sequence[Sample], made: Sequence[Sample], embed: EmbedTexts, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log density ratios and residuals, given whatever acts the samples have."""
+    families = {"ngram": NgramLogistic(), "heads": HeadLogistic()}
+    scores = cross_fit(families, real, made, embed, seed).scores(made)
+    residuals = np.stack(list(fit_given(real, embed, seed, HEADS).residuals(made)))
+    return np.array([r.combined for r in scores], dtype=float), residuals
+
+
+def choices(
+    real: Sequence[Sample], made: Sequence[Sample], embed: EmbedTexts, keep: int, seed: int
+) -> dict[str, set[str]]:
+    logw, residuals = matched(real, made, embed, seed)
+    free_logw, free = matched(without_acts(real), without_acts(made), embed, seed)
+    lengths, none = counts(made, real), np.zeros(len(made))
+    tables = {
+        "ours: given the act, acts as in the pool": sketches(made, logw, residuals, True),
+        "given the act alone": sketches(made, logw, residuals, False),
+        "turn counts alone": sketches(made, none, lengths, False),
+        "unconditional user heads": sketches(made, free_logw, free, False),
+        "unconditional heads and turn counts": sketches(made, free_logw, np.hstack([free, lengths]), False),
+    }
+    stage = DistributionMatch()
+    kept = {name: {i for i, s in stage.select(table, keep, seed) if s.keep} for name, table in tables.items()}
+    return {"before": {s.group for s in made}, **kept}
+
+
+def measured(test: Sequence[Sample], made: Sequence[Synthetic], kept: set[str]) -> dict[str, float]:
+    chosen = [m for m in made if m.sample.group in kept]
+    turns = {
+        side: float(np.mean([len(m.sample.turns) for m in chosen if m.proactive is side] or [np.nan]))
+        for side in (True, False)
+    }
+    mean = float(np.mean([len(m.sample.turns) for m in chosen]))
+    sides = [[t for s in test for t in s.turns], [t for m in chosen for t in m.sample.turns]]
+    weights = weighted([s.turns for s in test], [m.sample.turns for m in chosen]).weights
+    parts = weights[: len(sides[0])], weights[len(sides[0]) :]
+    flat = [np.ones(len(side)) for side in sides]
+    return {
+        "proactive kept": float(np.mean([m.proactive for m in chosen])),
+        "turns saved": turns[False] - mean,
+        "TV given the act": float(np.mean([tv(head, sides, parts) for head in HEADS])),
+        "TV": float(np.mean([tv(head, sides, flat) for head in HEADS])),
+    }
+
+
+def run(name: str, seeds: int, size: int, keep: int) -> None:
+    began = time.monotonic()
+    real = [s for r in read_dialogues(CORPORA / f"{name}.parquet") if len((s := Sample.of(r.dialogue)).turns) > 1]
+    embed = Encoder([t.text for s in real[:2000] for t in s.turns], "word", (1, 1), 64)
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for seed in range(seeds):
+        order = Random(seed).sample(real, 2400)
+        fit, source, test = order[:800], order[800:1600], order[1600:]
+        made = pool(source, size, Random(seed))
+        for method, kept in choices(fit, [m.sample for m in made], embed, keep, seed).items():
+            for metric, value in measured(test, made, kept).items():
+                found[method][metric].append(value)
+    print(
+        f"\n## {name}: {keep} of {size}, {seeds} seeds, {time.monotonic() - began:.0f} s\n\n{table(found)}", flush=True
+    )
+
+
+def table(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    out = [f"| | {' | '.join(METRICS)} |", f"|{'---|' * (len(METRICS) + 1)}"]
+    out += [f"| {name} | {' | '.join(interval(values[m]) for m in METRICS)} |" for name, values in found.items()]
+    out += ["", f"| less before | {' | '.join(METRICS)} |", f"|{'---|' * (len(METRICS) + 1)}"]
+    for name, values in found.items():
+        if name != "before":
+            apart = [np.subtract(values[m], found["before"][m]) for m in METRICS]
+            out.append(f"| {name} | {' | '.join(interval(a, '+') for a in apart)} |")
+    return "\n".join(out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--pool", type=int, default=1000)
+    parser.add_argument("--keep", type=int, default=400)
+    parser.add_argument("--corpora", nargs="+", default=NAMES)
+    wanted = parser.parse_args()
+    for name in wanted.corpora:
+        run(name, wanted.seeds, wanted.pool, wanted.keep)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""What real users do given what they answer, and how far from it a dialogue's user is (methods §26.2, §26.5).
+
+Fitted on the reference's `fit` split: for each head P(label | act answered), and for the embeddings of turns the mean
+of their random Fourier features given the act. A dialogue's residuals are, summed over its user's turns, what each turn
+is less what real users are on average there. Over any set of dialogues of real-like users they sum to 0 in expectation,
+whatever the learner did and however long the dialogues are: this is the constraint that selection balances.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from discriminators.heads import MATCHED, context
+from discriminators.user_turns import Sample
+from schemas.contracts import EmbedTexts
+from schemas.identity import derive
+from schemas.judgement import UserTurn
+
+LEAST_OF_AN_ACT = 20
+"""Real turns that answer an act, below which nothing is known of such turns: they add nothing to residuals."""
+_PRIOR = 5.0
+"""Turns that the shares given the act alone weigh, where those given the user's turn before are estimated."""
+_FEATURES = 512
+_COMPONENTS = 50
+_BATCH = 256
+
+
+class Shares(NamedTuple):
+    """P(label | context) of one head."""
+
+    labels: tuple[str, ...]
+    given: Mapping[str, np.ndarray]
+    """By act; and, for heads of change, by act and what was before (`heads.context`)."""
+
+    def expected(self, turn: UserTurn, head: str) -> np.ndarray:
+        found = self.given.get(context(turn, head))
+        return self.given[turn.given] if found is None else found
+
+
+@dataclass(frozen=True, slots=True)
+class Fourier:
+    """Principal components of random Fourier features of unit vectors: inner products of the features approach a
+    Gaussian kernel whose width is the median distance (Rahimi & Recht 2007).
+    """
+
+    frequencies: np.ndarray
+    """float32 [dim, features]"""
+    phases: np.ndarray
+    centre: np.ndarray
+    """float32 [features]"""
+    components: np.ndarray
+    """float32 [features, r]"""
+
+    def apply(self, vectors: np.ndarray) -> np.ndarray:
+        """float32 [turns, dim] -> [turns, r]"""
+        return (np.cos(vectors @ self.frequencies + self.phases) - self.centre) @ self.components
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A fitted reference."""
+
+    heads: Mapping[str, Shares]
+    fourier: Fourier | None
+    """None where too few real turns were there to fit one."""
+    means: Mapping[str, np.ndarray]
+    """By act: float32 [r], of the Fourier features."""
+    acts: Mapping[str, int]
+    """Real turns by act they answer, of the acts that are known well enough."""
+    names: tuple[str, ...]
+    """What each residual is about: `head=label`, `fourier 0`, ..."""
+    tolerance: np.ndarray
+    """float32 [residuals]: the standard error of the mean residual of a turn that the reference's own finite size
+    brings, by groups, at its own mix of acts.
+    """
+    embed: EmbedTexts
+
+    def residuals(self, samples: Iterable[Sample]) -> Iterator[np.ndarray]:
+        """float32 [residuals], one a dialogue, in order; sums over turns."""
+        source = iter(samples)
+        while batch := list(islice(source, _BATCH)):
+            yield from self._batch([sample.turns for sample in batch])
+
+    def unknown(self, turns: Sequence[UserTurn]) -> int:
+        """Turns whose act the reference hardly has: they add nothing to residuals."""
+        return sum(turn.given not in self.acts for turn in turns)
+
+    def _batch(self, dialogues: Sequence[Sequence[UserTurn]]) -> np.ndarray:
+        known = [[turn for turn in turns if turn.given in self.acts] for turns in dialogues]
+        rows = np.repeat(np.arange(len(known)), [len(turns) for turns in known])
+        flat = [turn for turns in known for turn in turns]
+        found = np.zeros((len(known), len(self.names)), dtype=np.float32)
+        np.add.at(found, rows, self._turns(flat))
+        return found
+
+    def _turns(self, turns: Sequence[UserTurn]) -> np.ndarray:
+        """float32 [turns, residuals]"""
+        found = np.zeros((len(turns), len(self.names)), dtype=np.float32)
+        at = 0
+        for head, shares in self.heads.items():
+            place = {label: n for n, label in enumerate(shares.labels)}
+            width = len(shares.labels) - 1
+            for row, turn in zip(found, turns, strict=True):
+                label = turn.labels.get(head)
+                if label is None or turn.given not in shares.given:
+                    continue
+                row[at : at + width] = -shares.expected(turn, head)[:width]
+                if (n := place.get(label, width)) < width:
+                    row[at + n] += 1
+            at += width
+        if self.fourier is not None and turns:
+            expected = np.stack([self.means[turn.given] for turn in turns])
+            found[:, at:] = self.fourier.apply(self.embed([turn.text for turn in turns])) - expected
+        return found
+
+
+def fit_given(
+    real: Sequence[Sample], embed: EmbedTexts, seed: int, heads: Sequence[str] = MATCHED, components: int = _COMPONENTS
+) -> Given:
+    """`components`: Fourier features a turn; 0 for none. With next to no real turns there is nothing to fit: `acts` and
+    `names` are then empty.
+    """
+    counts = Counter(turn.given for sample in real for turn in sample.turns)
+    acts = {act: n for act, n in sorted(counts.items()) if n >= LEAST_OF_AN_ACT}
+    turns = [turn for sample in real for turn in sample.turns if turn.given in acts]
+    shares = {head: found for head in heads if len((found := _shares(turns, head)).labels) > 1}
+    fourier, means = None, dict[str, np.ndarray]()
+    if turns and components:
+        vectors = np.asarray(embed([turn.text for turn in turns]))
+        fourier = fit_fourier(vectors, components, derive(seed, "fourier"))
+        features = fourier.apply(vectors)
+        means = {act: features[[turn.given == act for turn in turns]].mean(axis=0) for act in acts}
+    width = 0 if fourier is None else fourier.components.shape[1]
+    names = [f"{head}={label}" for head, found in shares.items() for label in found.labels[:-1]]
+    names += [f"fourier {n}" for n in range(width)]
+    given = Given(shares, fourier, means, acts, tuple(names), np.zeros(len(names), np.float32), embed)
+    return _with_tolerance(given, real, max(1, len(turns)))
+
+
+def fit_fourier(vectors: np.ndarray, components: int, seed: int) -> Fourier:
+    """`vectors`: [turns, dim], at least one."""
+    generator = np.random.default_rng(seed)
+    pairs = generator.integers(len(vectors), size=(2, 2000))
+    distances = np.linalg.norm(vectors[pairs[0]] - vectors[pairs[1]], axis=1)
+    apart = distances[distances > 0]
+    width = float(np.median(apart)) if len(apart) else 1.0
+    frequencies = generator.standard_normal((vectors.shape[1], _FEATURES)) / width
+    phases = generator.uniform(0, 2 * np.pi, _FEATURES)
+    some = vectors[generator.permutation(len(vectors))[:5000]]
+    features = np.sqrt(2 / _FEATURES) * np.cos(some @ frequencies + phases)
+    centre = features.mean(axis=0)
+    rank = min(components, len(some), _FEATURES)
+    _, _, axes = np.linalg.svd(features - centre, full_matrices=False)
+    scale = np.sqrt(2 / _FEATURES)
+    parts = (frequencies, phases, centre / scale, axes[:rank].T * scale)
+    return Fourier(*(part.astype(np.float32) for part in parts))
+
+
+def _shares(turns: Sequence[UserTurn], head: str) -> Shares:
+    """Where a user's turn before counts, shares given it are drawn towards those given the act alone."""
+    by_act: dict[str, Counter[str]] = {}
+    by_context: dict[str, Counter[str]] = {}
+    act_of: dict[str, str] = {}
+    for turn in turns:
+        if (label := turn.labels.get(head)) is not None:
+            by_act.setdefault(turn.given, Counter())[label] += 1
+            where = context(turn, head)
+            by_context.setdefault(where, Counter())[label] += 1
+            act_of[where] = turn.given
+    labels = tuple(sorted({label for counts in by_act.values() for label in counts}))
+    given = {act: np.array([counts[x] for x in labels]) / counts.total() for act, counts in by_act.items()}
+    for where, counts in by_context.items():
+        if where not in given:
+            seen = np.array([counts[x] for x in labels])
+            given[where] = (seen + _PRIOR * given[act_of[where]]) / (counts.total() + _PRIOR)
+    return Shares(labels, given)
+
+
+def _with_tolerance(given: Given, real: Sequence[Sample], turns: int) -> Given:
+    """Linearised: the mean residual is a ratio estimator, whose error is the root of the squared sums of the groups."""
+    sums: dict[str, np.ndarray] = {}
+    for sample, residual in zip(real, given.residuals(real), strict=True):
+        sums[sample.group] = sums.get(sample.group, 0) + residual
+    squares = np.sum([total**2 for total in sums.values()], axis=0) if sums else np.zeros(len(given.names))
+    tolerance = np.sqrt(squares).astype(np.float32) / np.float32(turns)
+    return Given(given.heads, given.fourier, given.means, given.acts, given.names, tolerance, given.embed)

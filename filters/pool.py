@@ -1,0 +1,155 @@
+"""Sketches of dialogues -> arrays of their groups, whatever the order of the rows."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.balancing import Pool
+from schemas.errors import DataError
+
+_ROWS = 1 << 15
+_STRATA = 62
+"""Different strata of dialogues that are told apart; further ones count as one."""
+
+
+class Groups(NamedTuple):
+    """Whole groups in the order of (stratum, id), so that those of a stratum lie side by side."""
+
+    pool: Pool
+    of: np.ndarray
+    """int [rows]: which group a row of the sketches belongs to."""
+    ids: list[str]
+    scored: np.ndarray
+    """bool [groups]: a log ratio is known; the others have the median."""
+    scale: np.ndarray
+    """float64 [dims]: spread of a dialogue's value about 0; 0 for dimensions that are left out of the pool."""
+    features: int
+    """Dimensions of the sketches' residuals; those after them hold the learner's acts where they are."""
+
+    @property
+    def matchable(self) -> bool:
+        """Whether anything is known of how real its groups are."""
+        return bool(self.features or self.scored.any())
+
+
+def read_groups(sketches: pa.Table) -> Groups:
+    """Columns dialogue_id, group_id, logw, stratum, residuals (bytes of float32, all of one length) and answered.
+
+    A group's log ratio is the mean of its members', its residuals their sum, its stratum the set of theirs. Members
+    that have none of it are passed over. Raises DataError where a number is none.
+    """
+    of, names = _codes(sketches["group_id"])
+    strata = _strata(sketches["stratum"], of, len(names))
+    place = np.lexsort((np.arange(len(names)), strata))
+    rank = np.empty(len(names), dtype=np.int64)
+    rank[place] = np.arange(len(names))
+    of = rank[of]
+    dialogues, _ = _codes(sketches["dialogue_id"])
+    rows = np.lexsort((dialogues, of))
+    sizes = np.bincount(of).astype(np.float64)
+    logw, scored = _mean_logw(sketches, of, rows)
+    values, features = _mean_values(sketches, rows, sizes)
+    scale = _scale(values, sizes)
+    values = values if scale.all() else values[:, scale > 0]
+    values /= scale[scale > 0].astype(np.float32)
+    bounds = [0, *(np.flatnonzero(np.diff(strata[place])) + 1).tolist(), len(names)]
+    slices = [slice(a, b) for a, b in pairwise(bounds)]
+    return Groups(Pool(logw, sizes, slices, values), of, [names[i] for i in place], scored, scale, features)
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """int [rows], numbered in the order of the names; and those."""
+    encoded = column.combine_chunks().dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()  # pyright: ignore[reportAttributeAccessIssue]
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[encoded.indices.to_numpy(zero_copy_only=False)], encoded.dictionary.take(order).to_pylist()
+
+
+def _strata(column: pa.ChunkedArray, of: np.ndarray, groups: int) -> np.ndarray:
+    codes, _ = _codes(column)
+    members = np.zeros(groups, dtype=np.int64)
+    np.bitwise_or.at(members, of, np.int64(1) << np.minimum(codes, _STRATA))
+    return members
+
+
+def _mean_logw(sketches: pa.Table, of: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    given = sketches["logw"].cast(pa.float64())
+    logw = given.fill_null(0.0).to_numpy()
+    _refuse(sketches, np.arange(len(logw))[~np.isfinite(logw)], "realism score")
+    known = given.is_valid().to_numpy()
+    count = np.bincount(of, known)
+    mean = np.divide(np.bincount(of[rows], logw[rows]), count, out=np.zeros(len(count)), where=count > 0)
+    scored = count > 0
+    if scored.any():
+        mean[~scored] = np.median(mean[scored])  # neither real-like nor not
+    return mean, scored
+
+
+def _mean_values(sketches: pa.Table, rows: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, int]:
+    """float32 [groups, dims]: a dialogue's mean residuals, then how far the learner's acts are from the pool's mean."""
+    residuals, acts = _residuals(sketches), _acts(sketches)
+    features = residuals.shape[1]
+    mean = np.zeros((len(sizes), features + acts.shape[1]), np.float32)
+    starts = np.concatenate([[0], np.cumsum(sizes).astype(np.int64)])
+    for first in range(0, len(sizes) if mean.shape[1] else 0, _ROWS):
+        last = min(first + _ROWS, len(sizes))
+        chosen = rows[starts[first] : starts[last]]
+        part = np.hstack([residuals[chosen], acts[chosen]])
+        _refuse(sketches, chosen[~np.isfinite(part).all(axis=1)], "residual")
+        mean[first:last] = np.add.reduceat(part, starts[first:last] - starts[first], axis=0)
+        mean[first:last] /= sizes[first:last, None]
+    return mean, features
+
+
+def _residuals(sketches: pa.Table) -> np.ndarray:
+    """float32 [rows, dims]; 0 where a dialogue has none."""
+    column = sketches["residuals"].cast(pa.large_binary()).combine_chunks()
+    given = column.drop_null()
+    lengths = np.unique(pc.binary_length(given).to_numpy())  # pyright: ignore[reportAttributeAccessIssue]
+    if len(lengths) > 1:
+        raise DataError(
+            f"sketches: residuals of {' and '.join(str(n // 4) for n in lengths)} dimensions in one pool; "
+            "judge all of its dialogues against the same reference"
+        )
+    dims = int(lengths[0]) // 4 if len(lengths) else 0
+    if not dims:
+        return np.zeros((len(column), 0), np.float32)
+    column = pc.fill_null(column, bytes(4 * dims))
+    _, offsets, data = column.buffers()
+    start = int(np.frombuffer(offsets, np.int64)[column.offset]) // 4
+    return np.frombuffer(data, np.float32)[start : start + len(column) * dims].reshape(-1, dims)
+
+
+def _acts(sketches: pa.Table) -> np.ndarray:
+    """float32 [rows, acts]: turns that answer an act, less their mean."""
+    column = sketches["answered"].combine_chunks()
+    if not pa.types.is_struct(column.type) or not column.type.num_fields:
+        return np.zeros((len(column), 0), np.float32)
+    counts = [column.field(i).cast(pa.float32()).fill_null(0.0).to_numpy() for i in range(column.type.num_fields)]
+    return np.column_stack([count - count.mean(dtype=np.float64) for count in counts]).astype(np.float32)
+
+
+def _scale(mean: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Root mean squares. What no group has, or every group, shows no spread of its own: it gets that of rare events,
+    whose variance is their mean, or a label that the pool lacks could never be expected rarely enough.
+    """
+    total, squares = np.zeros(mean.shape[1]), np.zeros(mean.shape[1])
+    some_below, some_above = np.zeros(mean.shape[1], bool), np.zeros(mean.shape[1], bool)
+    for first in range(0, len(mean), _ROWS):
+        rows, size = mean[first : first + _ROWS].astype(np.float64), sizes[first : first + _ROWS]
+        total += size @ rows
+        squares += size @ np.square(rows)
+        some_below |= (rows < 0).any(axis=0)
+        some_above |= (rows > 0).any(axis=0)
+    rare = np.where(some_below & some_above, 0.0, np.abs(total))
+    return np.sqrt(np.maximum(squares, rare) / sizes.sum())
+
+
+def _refuse(sketches: pa.Table, rows: np.ndarray, what: str) -> None:
+    if len(rows):
+        name = sketches["dialogue_id"][int(rows[0])].as_py()
+        raise DataError(f"dialogue '{name}': its {what} is not a number; judge it again, or leave it out")
