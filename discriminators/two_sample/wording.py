@@ -1,6 +1,7 @@
 """Turns as their wording: what an embedding of meaning leaves out, and cheap (latent semantic analysis)."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from sklearn.decomposition import TruncatedSVD
@@ -36,7 +37,7 @@ def _projected(counts: TfidfVectorizer, texts: Sequence[str], some: Sequence[str
     """[texts, at most `width`]; without columns where no n-gram is in enough texts."""
     none = np.zeros((len(texts), 0), dtype=np.float32)
     try:
-        fitted = counts.fit_transform(some)
+        fitted = cast(Any, counts.fit_transform(some))  # a sparse matrix; scikit-learn says more kinds
     except ValueError:
         return none
     most = min(width, fitted.shape[1] - 1, fitted.shape[0] - 1)
