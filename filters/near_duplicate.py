@@ -3,8 +3,8 @@
 Siblings are not duplicates of each other: they share a scenario on purpose. Between groups a duplicate costs its whole
 group, the one whose smallest dialogue id is larger, whatever the order of the rows.
 
-A million dialogues are decided in about a minute and 3 GB (benchmarks/realism_speed.py): bands are sorted as one array
-each, and what meets nobody, most of it, is never looked at again.
+Bands are sorted as one array each, and what meets nobody, most of it, is never looked at again: a table of buckets
+would not hold a million dialogues (benchmarks/realism_speed.py).
 """
 
 import re
