@@ -64,8 +64,7 @@ class CachedEmbed:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 with closing(sqlite3.connect(self._path, timeout=30)) as db:
-                    db.execute("PRAGMA journal_mode=WAL")
-                    db.execute("PRAGMA synchronous=NORMAL")
+                    db.execute("PRAGMA synchronous=NORMAL")  # not WAL: turning it on does not wait for a lock
                     db.execute(_TABLE)
                     return use(db)
             except (sqlite3.OperationalError, OSError) as error:
@@ -84,7 +83,7 @@ class CachedEmbed:
         self._tell(f"the embedding cache {self._path} cannot be used ({why}); texts are embedded without it")
 
     def _remove(self) -> None:
-        for end in ("", "-wal", "-shm"):
+        for end in ("", "-journal"):
             self._path.with_name(self._path.name + end).unlink(missing_ok=True)
 
     def _read(self, db: sqlite3.Connection, keys: Sequence[bytes]) -> Sequence[tuple[bytes, bytes]]:
