@@ -12,7 +12,6 @@ turn counts, raked to the real logs, lose them. TV: of the users' heads to other
 unconditionally. Means over seeds with 95% t-intervals; `less before` is paired by seed.
 """
 
-import argparse
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 from matching_planted import Encoder, interval, tv
+from planted_pools import over_corpora
 
 from discriminators.crossfit import cross_fit
 from discriminators.given import fit_given
@@ -176,16 +176,5 @@ def table(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     return "\n".join(out)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--pool", type=int, default=1000)
-    parser.add_argument("--keep", type=int, default=400)
-    parser.add_argument("--corpora", nargs="+", default=NAMES)
-    wanted = parser.parse_args()
-    for name in wanted.corpora:
-        run(name, wanted.seeds, wanted.pool, wanted.keep)
-
-
 if __name__ == "__main__":
-    main()
+    over_corpora(__doc__, NAMES, run, (1000, 400))

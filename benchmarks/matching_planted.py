@@ -11,7 +11,6 @@ AUC on another representation (character n-grams). Means over seeds with 95% t-i
 seed. `real` is another real sample of the same size: the floor.
 """
 
-import argparse
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from planted_pools import Planted, planted, windows
+from planted_pools import Planted, over_corpora, planted, windows
 from scipy.stats import t as student
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import ExtraTreesClassifier
@@ -239,16 +238,5 @@ def infeasible(pool: Candidates) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--pool", type=int, default=700)
-    parser.add_argument("--keep", type=int, default=150)
-    parser.add_argument("--corpora", nargs="+", default=NAMES)
-    wanted = parser.parse_args()
-    for name in wanted.corpora:
-        run(name, wanted.seeds, wanted.pool, wanted.keep)
-
-
 if __name__ == "__main__":
-    main()
+    over_corpora(__doc__, NAMES, run, (700, 150))

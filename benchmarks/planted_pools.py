@@ -2,7 +2,8 @@
 `matching_planted.py` selects from. Nothing here knows how selection works.
 """
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -99,3 +100,17 @@ def _copied(dialogue: Dialogue, rng: Random) -> Dialogue:
     name = f"zz-{dialogue.id}"
     named = {"dialogue_id": name, "group_id": name}
     return dialogue.model_copy(update={"turns": turns, "scenario": dialogue.scenario.model_copy(update=named)})
+
+
+def over_corpora(
+    doc: str | None, names: Sequence[str], run: Callable[[str, int, int, int], None], sizes: tuple[int, int]
+) -> None:
+    """The command line of a benchmark: `run(corpus, seeds, pool, keep)` for each corpus; `sizes`: of pool and keep."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--pool", type=int, default=sizes[0])
+    parser.add_argument("--keep", type=int, default=sizes[1])
+    parser.add_argument("--corpora", nargs="+", default=names)
+    wanted = parser.parse_args()
+    for name in wanted.corpora:
+        run(name, wanted.seeds, wanted.pool, wanted.keep)
