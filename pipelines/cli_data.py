@@ -1,0 +1,144 @@
+"""Commands on dialogues that lie there already."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli_options import Dialogues, OutFile, ReferenceSpec, Seed
+from schemas.errors import InputError
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: overture judge chats.parquet --reference pypi:chitchat-dataset --out judged.parquet; "
+    "overture judge --synthetic chats.parquet --reference path:real.parquet --out judgement; "
+    "overture judge --human --synthetic chats.parquet --reference pypi:chitchat-dataset --out judging; "
+    "overture judge --human --report judging"
+)
+def judge(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="Run directory, or Parquet in the dialogue schema or a corpus schema.", metavar="PATH"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Default: judged.parquet; the folder judgement with --synthetic, judging with --human."
+        ),
+    ] = None,
+    reference: ReferenceSpec = None,
+    synthetic: Annotated[
+        Path | None,
+        typer.Option("--synthetic", help="Instead of PATH: compare these as a whole with --reference; JSON and HTML."),
+    ] = None,
+    human: Annotated[
+        bool,
+        typer.Option("--human", help="Instead: people tell real users from synthetic, on a page served here."),
+    ] = False,
+    trials: Annotated[int, typer.Option(min=1, help="With --human: pairs of a real and a synthetic dialogue.")] = 60,
+    raters: Annotated[int, typer.Option(min=1, help="With --human: how many people you expect.")] = 3,
+    seed: Seed = None,
+    export_: Annotated[
+        str | None, typer.Option("--export", help="With --human: write the trials as csv, jsonl or label-studio.")
+    ] = None,
+    import_: Annotated[
+        Path | None, typer.Option("--import", help="With --human: answers from a .csv, .jsonl or Label Studio's .json.")
+    ] = None,
+    report_: Annotated[
+        Path | None,
+        typer.Option("--report", help="With --human: what the answers in this folder come to.", metavar="DIR"),
+    ] = None,
+    delta: Annotated[float, typer.Option(help="With --human --report: equivalent is a fool rate of .5 ± this.")] = 0.05,
+    host: Annotated[str, typer.Option(help="With --human: where to serve the page.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="With --human: 0 for any that is free.")] = 8737,
+) -> int:
+    """Filter dialogues and score each one's realism; or compare all with real ones, by tests or by people."""
+    if human:
+        from pipelines import human_judging
+
+        order = human_judging.Order(
+            out=out or Path("judging"),
+            synthetic=synthetic or path,
+            reference=reference,
+            trials=trials,
+            raters=raters,
+            seed=7 if seed is None else seed,
+            export=export_,
+            import_=import_,
+            report=report_,
+            delta=delta,
+            host=host,
+            port=port,
+        )
+        return human_judging.judge(order)
+    if synthetic is not None:
+        from pipelines import judging
+
+        if path is not None or reference is None:
+            raise InputError(
+                "judge --synthetic: give --reference with it, and no PATH; overture judge --help shows more"
+            )
+        return judging.compare(synthetic, reference, out or Path("judgement"), 7 if seed is None else seed)
+    from pipelines import verbs
+
+    if path is None:
+        raise InputError("judge: give the dialogues, as overture judge chats.parquet; overture judge --help shows more")
+    return verbs.judge(path, out or Path("judged.parquet"), reference)
+
+
+@app.command(
+    epilog="Example: overture match chats.parquet --reference pypi:chitchat-dataset --target 500 --out kept.parquet"
+)
+def match(
+    path: Dialogues,
+    target: Annotated[int, typer.Option(min=1, help="Dialogues to keep.")],
+    out: OutFile = Path("matched.parquet"),
+    reference: ReferenceSpec = None,
+    seed: Seed = None,
+) -> int:
+    """Keep exactly --target dialogues whose users are distributed as real ones, given what the assistant did.
+
+    Without --reference the realism scores in the file decide alone.
+    """
+    from pipelines import verbs
+
+    return verbs.match(path, target, out, 7 if seed is None else seed, reference)
+
+
+@app.command(epilog="Example: overture score kept.parquet --out scored.parquet")
+def score(path: Dialogues, out: OutFile = Path("scored.parquet")) -> int:
+    """Label dialogues with every reward that needs no model."""
+    from pipelines import verbs
+
+    return verbs.score(path, out)
+
+
+@app.command(epilog="Example: overture export runs/quickstart --format jsonl --out dialogues.jsonl")
+def export(
+    path: Dialogues,
+    format_: Annotated[str, typer.Option("--format", help="jsonl; sft, sft_primed: the learner's turns")] = "jsonl",
+    out: OutFile = Path("dialogues.jsonl"),
+    private: Annotated[bool, typer.Option(help="With the private parts: facts, views, solutions.")] = False,
+) -> int:
+    """Write dialogues in another format. Private parts stay behind unless asked for."""
+    from pipelines import verbs
+
+    return verbs.export_file(path, format_, out, private)
+
+
+@app.command(epilog="Example: overture report judged.parquet --out report.html")
+def report(path: Dialogues, out: OutFile = Path("report.html"), reference: ReferenceSpec = None) -> int:
+    """Write a quality report: funnel, realism, labels, rewards, dialogues to read."""
+    from pipelines import verbs
+
+    return verbs.report(path, out, reference)
+
+
+@app.command(epilog="Example: overture view runs/quickstart")
+def view(path: Dialogues) -> int:
+    """Browse dialogues in the terminal."""
+    from pipelines import verbs
+
+    return verbs.browse(path)
