@@ -83,8 +83,8 @@ class _Batch:
                     waiter.set_result(None)
                 else:
                     waiter.set_exception(self.error)
-        if self.waiters:
-            self.waiters[0].get_loop().call_soon(self.tell, most)
+        if self.waiters and not (loop := self.waiters[0].get_loop()).is_closed():  # else nobody waits any more
+            loop.call_soon(self.tell, most)
 
 
 class Journal:

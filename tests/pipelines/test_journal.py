@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from scripted_server import ScriptedServer
 
 from inference.client import Connections
-from pipelines.journal import MOST, MOST_BYTES, Answer, Journal, Place
+from pipelines.journal import MOST, MOST_BYTES, TELL, Answer, Journal, Place
 from pipelines.services import DialogueCalls, Models, RoleModel
 from schemas.chat import CallKey, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
 from schemas.errors import ContextOverflow, InvalidOutput, RunError, StorageError
@@ -238,9 +238,10 @@ async def test_many_small_answers_are_bounded_by_their_number(tmp_path: Path):
 
 def test_what_is_still_being_committed_when_the_loop_ends_is_committed(tmp_path: Path):
     async def left_behind(journal: Journal) -> None:
-        committing = [asyncio.create_task(journal.put("d", PLACE._replace(turn=n), Answer("r", b"x"))) for n in (0, 1)]
+        places = [PLACE._replace(turn=n) for n in range(3 * TELL)]
+        committing = [asyncio.create_task(journal.put("d", place, Answer("r", b"x"))) for place in places]
         await until(lambda: journal._committing is not None)
-        gathering = asyncio.create_task(journal.put("d", PLACE._replace(turn=2), Answer("r", b"x")))
+        gathering = asyncio.create_task(journal.put("d", PLACE._replace(turn=-1), Answer("r", b"x")))
         await asyncio.sleep(0)
         for task in (*committing, gathering):
             task.cancel()
@@ -249,7 +250,7 @@ def test_what_is_still_being_committed_when_the_loop_ends_is_committed(tmp_path:
         asyncio.run(left_behind(journal))
         assert not answers(tmp_path, "d")
         other.execute("ROLLBACK")
-    assert len(answers(tmp_path, "d")) == 3
+    assert len(answers(tmp_path, "d")) == 3 * TELL + 1
 
 
 def test_a_life_is_told_what_earlier_ones_were_answered_not_its_own(tmp_path: Path):
