@@ -3,13 +3,15 @@
     python benchmarks/realism_speed.py [--dialogues 1000000] [--skip embeddings] [--corpora FOLDER]
 
 Each part runs in a process of its own, whose peak memory is its own. Limits are for two cores: what runs in one process
-is measured on one core and doubled where the work is divided among processes (features), and not where it is not. The
-dialogues of the large pool are put together from messages of real ones, each from messages of one corpus; one in ten is
+is measured on one core and doubled where the work is divided among processes (features), and not where it is not. Times
+are of CPU, as the machine may have other work; those of embeddings are by the clock. The dialogues
+of the large pool are put together from messages of real ones, each from messages of one corpus; one in ten is
 a near-copy (3% of its words changed) of an earlier one, and what becomes of the copies is in the table.
 `n`: dialogues or texts; in brackets the slowest and fastest of ten parts.
 """
 
 import argparse
+import gc
 import os
 import resource
 import tempfile
@@ -23,16 +25,18 @@ from random import Random
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from discriminators.features import normalised
-from discriminators.fingerprint import fingerprint
+from discriminators.fingerprint import Fingerprint, fingerprint
+from discriminators.given import fit_given
+from discriminators.user_turns import Sample
 from filters.near_duplicate import NearDuplicate
 from inference.client import BlockingEmbedder
 from inference.embedding_cache import CachedEmbed
 from inference.embedding_server import EmbeddingServer
 from inference.weights import fetch
 from pipelines.dialogue_files import read_dialogues
+from pipelines.sketches import Sketches
 from schemas.dialogue import Dialogue, Ending, Turn
 from schemas.judgement import Judged, Realism
 from schemas.scenario import Scenario, View
@@ -68,27 +72,42 @@ def corpus(folder: Path, name: str, most: int) -> list[Dialogue]:
     return [record.dialogue for record in islice(read_dialogues(folder / f"{name}.parquet"), most)]
 
 
-def rates(work: Callable[[Dialogue], object], dialogues: Sequence[Dialogue]) -> tuple[float, float, float]:
+def rates(work: Callable[[Sequence[Dialogue]], object], dialogues: Sequence[Dialogue]) -> tuple[float, float, float]:
     """Dialogues a second of CPU: of all, and the slowest and fastest of the parts."""
     spent: list[float] = []
     size = len(dialogues) // PARTS
     for part in range(PARTS):
         began = time.process_time()
-        for dialogue in dialogues[part * size : (part + 1) * size]:
-            work(dialogue)
+        work(dialogues[part * size : (part + 1) * size])
         spent.append(time.process_time() - began)
     return size * PARTS / sum(spent), size / max(spent), size / min(spent)
 
 
 def features(folder: Path) -> Iterator[Line]:
-    short = [d for name in NAMES for d in corpus(folder, name, 500)]
+    short = [d for name in NAMES for d in corpus(folder, name, 700)]
     Random(SEED).shuffle(short)
+    fit, short = short[:1000], short[1000:]
+    given = fit_given([Sample.of(d) for d in fit], _no_meaning, SEED, components=0)
     fingerprint(short[0])  # loads the word list
+    gc.freeze()  # the dialogues that lie here are no part of the work
+    messages = [text for d in short for text in d.texts()]
+    long = f"{len(messages) / len(short):.0f} of {sum(map(len, map(str.split, messages))) / len(messages):.0f} words"
+    yield Line("messages a dialogue", long, len(short), 0.0, peak_mb())
+
+    def labelled(some: Sequence[Dialogue]) -> list[np.ndarray]:
+        return list(given.residuals(map(Sample.of, some)))
+
+    def everything(some: Sequence[Dialogue]) -> object:
+        return labelled(some), _fingerprints(some)
+
     for what, work, dialogues, limit in (
-        ("fingerprints a second", fingerprint, short, 5000),
-        ("the same again: words are known", fingerprint, short, None),
+        ("fingerprints a second", _fingerprints, short, 5000),
+        ("the same again: words are known", _fingerprints, short, None),
+        ("labels and residuals a second", labelled, short, 5000),
+        ("all of these a second", everything, short, 5000),
         ("normalised texts of dialogues a second", _normalise, short, 5000),
-        (f"fingerprints, {LONG}", fingerprint, corpus(folder, LONG, 300), None),
+        (f"fingerprints, {LONG}", _fingerprints, corpus(folder, LONG, 300), None),
+        (f"labels, {LONG}", labelled, corpus(folder, LONG, 300), None),
     ):
         began = time.monotonic()
         rate, low, high = rates(work, dialogues)
@@ -97,8 +116,16 @@ def features(folder: Path) -> Iterator[Line]:
         yield found._replace(limit=f">= {limit:,}", passed=2 * rate >= limit) if limit else found
 
 
-def _normalise(dialogue: Dialogue) -> list[str]:
-    return [normalised(text) for text in dialogue.texts()]
+def _fingerprints(some: Sequence[Dialogue]) -> list[Fingerprint]:
+    return [fingerprint(dialogue) for dialogue in some]
+
+
+def _normalise(some: Sequence[Dialogue]) -> list[str]:
+    return [normalised(text) for dialogue in some for text in dialogue.texts()]
+
+
+def _no_meaning(texts: Sequence[str]) -> np.ndarray:
+    return np.zeros((len(texts), 0), np.float32)
 
 
 def near_duplicates(folder: Path, count: int) -> Iterator[Line]:
@@ -107,23 +134,18 @@ def near_duplicates(folder: Path, count: int) -> Iterator[Line]:
     lengths = [[len(said) for said in some] for some in texts]
     selector = NearDuplicate()
     blank = _blank()
-    chunks: list[pa.Table] = []
-    rows: list[dict[str, object]] = []
+    sketches = Sketches([selector])
     sketching = 0.0
     for number, said in enumerate(_pool(pools, lengths, count)):
-        judged = Judged(blank.model_copy(update={"turns": said}), Realism(), {})
-        began = time.process_time()
-        sketch = selector.sketch(judged)
-        sketching += time.process_time() - began
         name = f"{number:07d}"
-        rows.append({"dialogue_id": name, "group_id": name, **sketch})
-        if len(rows) == 10_000:
-            chunks.append(pa.Table.from_pylist(rows))
-            rows.clear()
-    chunks += [pa.Table.from_pylist(rows)] if rows else []
-    began = time.monotonic()
-    kept = [int(name) for name, s in selector.select(pa.concat_tables(chunks), count, SEED) if s.keep]
-    selecting = time.monotonic() - began
+        scenario = blank.scenario.model_copy(update={"dialogue_id": name, "group_id": name})
+        judged = Judged(blank.model_copy(update={"turns": said, "scenario": scenario}), Realism(), {})
+        began = time.process_time()
+        sketches.add(judged)
+        sketching += time.process_time() - began
+    began = time.process_time()
+    kept = [int(name) for name, s in selector.select(sketches.tables()[0], count, SEED) if s.keep]
+    selecting = time.process_time() - began
     copies = set(range(9, count, 10))
     whole, limit = sketching + selecting, 600 * count / 1_000_000
     gb = peak_mb() / 1024
@@ -205,7 +227,7 @@ def main() -> None:
     wanted = parser.parse_args()
     if not wanted.corpora.is_dir():
         parser.exit(2, f"{wanted.corpora}: no such folder; --corpora names one with the reference corpora\n")
-    print(f"{'what':42s} {'ours':>26s} {'limit':>10s} {'':>5s} {'n':>9s} {'peak MB':>8s} {'seconds':>8s}")
+    print(f"{'what':50s} {'ours':>26s} {'limit':>10s} {'':>5s} {'n':>9s} {'peak MB':>8s} {'seconds':>8s}")
     for name in parts:
         if name in wanted.skip:
             continue
@@ -213,7 +235,7 @@ def main() -> None:
             for line in alone.submit(_part, name, wanted.corpora, wanted.dialogues, wanted.texts).result():
                 verdict = "" if line.passed is None else "pass" if line.passed else "short"
                 print(
-                    f"{line.what:42s} {line.ours:>26s} {line.limit:>10s} {verdict:>5s} {line.n:9,d} "
+                    f"{line.what:50s} {line.ours:>26s} {line.limit:>10s} {verdict:>5s} {line.n:9,d} "
                     f"{line.peak_mb:8,d} {line.seconds:8.1f}",
                     flush=True,
                 )

@@ -97,8 +97,9 @@ def numbers(dialogues: Sequence[Turns]) -> np.ndarray:
     return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
 
 
-def _numbers(line: str) -> list[float]:
-    words, content = cues.words(line), cues.content(line)
+def _numbers(text: str) -> list[float]:
+    line = cues.Line.of(text)
+    words, content = line.words, cues.content(line.words)
     count = max(1, len(words))
     speaks, addresses = cues.persons(line)
     return [
@@ -106,23 +107,23 @@ def _numbers(line: str) -> list[float]:
         sum(map(len, words)) / count,
         len(set(words)) / count,
         len(content) / count,
-        len(cues.sentences(line)),
-        line.count("?"),
-        line.count("!"),
-        line.count(","),
-        line.count("'") / count,
-        sum(letter.isdigit() for letter in line),
+        len(cues.sentences(text)),
+        text.count("?"),
+        text.count("!"),
+        text.count(","),
+        text.count("'") / count,
+        sum(letter.isdigit() for letter in text),
         cues.polite_marks(line),
         cues.sentiment(line),
-        cues.is_question(line),
+        cues.is_question(text),
         cues.chatty(line),
         speaks,
         addresses,
         len(cues.told(line)),
         sum(word in _HEDGES for word in words),
         sum(word in _LINKS for word in words),
-        cues.AGREES.match(line) is not None,
-        cues.REFUSES.search(line) is not None,
-        cues.CORRECTS.search(line) is not None,
-        cues.WISH.search(line) is not None,
+        cues.AGREES.match(text) is not None,
+        cues.REFUSES.found(line),
+        cues.CORRECTS.found(line),
+        cues.WISH.found(line),
     ]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from discriminators.cues import content
+from discriminators.cues import content, words
 from discriminators.user_turns import Sample
 from schemas.identity import derive
 
@@ -30,7 +30,7 @@ def like_domains(real: Sequence[Sample], synthetic: Sequence[Sample], seed: int)
 
 
 def _counts(samples: Iterable[Sample]) -> Counter[str]:
-    return Counter(word for sample in samples for turn in sample.turns for word in content(turn.text))
+    return Counter(word for sample in samples for turn in sample.turns for word in content(words(turn.text)))
 
 
 def _thinned(counts: Counter[str], size: int) -> dict[str, float]:

@@ -30,7 +30,7 @@ _TOKENISED = (
     (" n't", re.compile(r"\b(ca|wo|do|does|did|is|are|was|were|has|have|had|could|would|should) n't\b"), r"\1n't"),
     (" '", re.compile(r"(\w) '(s|d|m|re|ve|ll)\b"), r"\1'\2"),
     (" n't", re.compile(r"(\w) n't\b"), r"\1n't"),
-    (" ", re.compile(r" +([,.;:!?%)])"), r"\1"),
+    *((f" {mark}", re.compile(f" +{re.escape(mark)}"), mark) for mark in ",.;:!?%)"),
     ("$ ", re.compile(r"\$ +"), "$"),
     ("( ", re.compile(r"\( +"), "("),
     (" - ", re.compile(r"(\w) - (\w)"), r"\1-\2"),

@@ -83,11 +83,11 @@ def fingerprint(dialogue: Dialogue) -> Fingerprint:
         return Fingerprint(0.0)
     messages = [Message.of(text) for text in raw]
     counts = [len(message.tokens) for message in messages]
-    lines = [normalised(text) for text in raw]
-    split = [WORD.findall(line) for line in lines]
+    lines = [cues.Line.of(normalised(text)) for text in raw]
+    split = [line.words if line.text.isascii() else WORD.findall(line.text) for line in lines]
     words = [word for some in split for word in some]
     about = [_content(some) for some in split]
-    asks = [cues.is_question(line) for line in lines]
+    asks = [cues.is_question(line.text) for line in lines]
     first_letters = [text[0] for text in (t.lstrip("\"'(*") for t in raw) if text and text[0].isalpha()]
     given = _given(dialogue)
     return Fingerprint(
@@ -102,16 +102,16 @@ def fingerprint(dialogue: Dialogue) -> Fingerprint:
         double_texts=sum(a == b == dialogue.partner for (a, _), (b, _) in pairwise(said)) / len(raw),
         emoji=_mean([_FACE_LIKE.search(text) is not None and _EMOJI.search(text) is not None for text in raw]),
         ellipsis=_mean([".." in text or "…" in text for text in raw]),
-        identifiers=_mean([sum(token.identifier for token in message.tokens) for message in messages]),
+        identifiers=_mean([sum([token.identifier for token in message.tokens]) for message in messages]),
         variety=_variety(words),
         questions=sum(asks) / len(raw),
-        repeated_asks=_repeated([about[i] or frozenset([lines[i]]) for i, ask in enumerate(asks) if ask]),
+        repeated_asks=_repeated([about[i] or frozenset([lines[i].text]) for i, ask in enumerate(asks) if ask]),
         politeness=_mean([cues.polite_marks(line) > 0 for line in lines]),
-        agreement_openings=_mean([cues.AGREES.match(line) is not None for line in lines]),
-        refusals=_mean([cues.REFUSES.search(line) is not None for line in lines]),
-        corrections=_mean([cues.CORRECTS.search(line) is not None for line in lines]),
+        agreement_openings=_mean([cues.AGREES.match(line.text) is not None for line in lines]),
+        refusals=_mean([cues.REFUSES.found(line) for line in lines]),
+        corrections=_mean([cues.CORRECTS.found(line) for line in lines]),
         topic_returns=_returns(about),
-        messages_before_wish=next((float(i) for i, line in enumerate(lines) if cues.WISH.search(line)), None),
+        messages_before_wish=next((float(i) for i, line in enumerate(lines) if cues.WISH.found(line)), None),
         facts=len(given) / len(raw) if given or _has_fact_labels(dialogue) else None,
         facts_asked=_mean(list(given.values())),
         partner_ends=float(_last_speaker(dialogue) == dialogue.partner),
@@ -151,17 +151,18 @@ def _p90(values: Sequence[float]) -> float:
 
 
 def _variety(words: Sequence[str], window: int = 50) -> float | None:
-    """A word counts in every window in which it is the first of its kind."""
+    """A word is not new in the windows that hold the last time it was said, too."""
     if len(words) < window:
         return None
     last = len(words) - window
     before: dict[str, int] = {}
-    different = 0
+    again = 0
     for place, word in enumerate(words):
-        earliest = max(before.get(word, -1) + 1, place - window + 1)
-        different += max(0, min(place, last) - earliest + 1)
+        earlier = before.get(word, -window)
+        if place - earlier < window:
+            again += min(earlier, last) - max(0, place - window + 1) + 1
         before[word] = place
-    return different / (last + 1) / window
+    return (window * (last + 1) - again) / (last + 1) / window
 
 
 @lru_cache(maxsize=1 << 16)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from discriminators.heads import MATCHED, context
+from discriminators.heads import CHANGES, MATCHED, context
 from discriminators.user_turns import Sample
 from schemas.contracts import EmbedTexts
 from schemas.identity import derive
@@ -32,13 +32,27 @@ _BATCH = 256
 class Shares(NamedTuple):
     """P(label | context) of one head."""
 
-    labels: tuple[str, ...]
-    given: Mapping[str, np.ndarray]
-    """By act; and, for heads of change, by act and what was before (`heads.context`)."""
+    labels: Mapping[str, int]
+    """Their columns."""
+    contexts: Mapping[str, int]
+    """Their rows: acts; and, for heads of change, acts with what was before (`heads.context`)."""
+    table: np.ndarray
+    """[contexts, labels]"""
 
-    def expected(self, turn: UserTurn, head: str) -> np.ndarray:
-        found = self.given.get(context(turn, head))
-        return self.given[turn.given] if found is None else found
+    def rows(self, turns: Sequence[UserTurn], head: str) -> np.ndarray:
+        """[turns]: of the act alone where no more is known; -1 where nothing is."""
+        row = self.contexts.get
+        if head in CHANGES:
+            found = [row(context(t, head), row(t.given, -1)) if t.before else -1 for t in turns]
+        else:
+            found = [row(t.given, -1) for t in turns]
+        return np.array(found, dtype=np.intp)
+
+    def columns(self, turns: Sequence[UserTurn], head: str) -> np.ndarray:
+        """[turns]: -1 for no label, one too many for a label that no real turn has."""
+        column, other = self.labels.get, len(self.labels)
+        labels = [t.labels.get(head) for t in turns]
+        return np.array([-1 if label is None else column(label, other) for label in labels], dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +116,11 @@ class Given:
         found = np.zeros((len(turns), len(self.names)), dtype=np.float32)
         at = 0
         for head, shares in self.heads.items():
-            place = {label: n for n, label in enumerate(shares.labels)}
-            width = len(shares.labels) - 1
-            for row, turn in zip(found, turns, strict=True):
-                label = turn.labels.get(head)
-                if label is None or turn.given not in shares.given:
-                    continue
-                row[at : at + width] = -shares.expected(turn, head)[:width]
-                if (n := place.get(label, width)) < width:
-                    row[at + n] += 1
+            rows, columns, width = shares.rows(turns, head), shares.columns(turns, head), len(shares.labels) - 1
+            known = np.flatnonzero((rows >= 0) & (columns >= 0))
+            found[known, at : at + width] = -shares.table[rows[known], :width]
+            counted = known[columns[known] < width]
+            found[counted, at + columns[counted]] += 1
             at += width
         if self.fourier is not None and turns:
             expected = np.stack([self.means[turn.given] for turn in turns])
@@ -135,7 +145,7 @@ def fit_given(
         features = fourier.apply(vectors)
         means = {act: features[[turn.given == act for turn in turns]].mean(axis=0) for act in acts}
     width = 0 if fourier is None else fourier.components.shape[1]
-    names = [f"{head}={label}" for head, found in shares.items() for label in found.labels[:-1]]
+    names = [f"{head}={label}" for head, found in shares.items() for label in [*found.labels][:-1]]
     names += [f"fourier {n}" for n in range(width)]
     given = Given(shares, fourier, means, acts, tuple(names), np.zeros(len(names), np.float32), embed)
     return _with_tolerance(given, real, max(1, len(turns)))
@@ -171,13 +181,14 @@ def _shares(turns: Sequence[UserTurn], head: str) -> Shares:
             where = context(turn, head)
             by_context.setdefault(where, Counter())[label] += 1
             act_of[where] = turn.given
-    labels = tuple(sorted({label for counts in by_act.values() for label in counts}))
+    labels = sorted({label for counts in by_act.values() for label in counts})
     given = {act: np.array([counts[x] for x in labels]) / counts.total() for act, counts in by_act.items()}
     for where, counts in by_context.items():
         if where not in given:
             seen = np.array([counts[x] for x in labels])
             given[where] = (seen + _PRIOR * given[act_of[where]]) / (counts.total() + _PRIOR)
-    return Shares(labels, given)
+    places = {where: n for n, where in enumerate(given)}
+    return Shares({label: n for n, label in enumerate(labels)}, places, np.array([*given.values()]))
 
 
 def _with_tolerance(given: Given, real: Sequence[Sample], turns: int) -> Given:

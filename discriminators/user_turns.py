@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from discriminators.cues import masked
 from discriminators.features import normalised
-from discriminators.heads import turn_labels
+from discriminators.heads import remembered, turn_labels
 from discriminators.learner_acts import SELF, START, act_of
 from schemas.dialogue import Dialogue, Turn
 from schemas.judgement import UserTurn
@@ -45,17 +45,18 @@ def user_turns(dialogue: Dialogue) -> Iterator[UserTurn]:
     before: dict[str, str] = {}
     said = [(turn.role == dialogue.partner, text) for turn in dialogue.turns if (text := _said(dialogue, turn))]
     last = max((place for place, (own, _) in enumerate(said) if own), default=-1)
+    may_end, cut = _may_end(dialogue), _cut(dialogue)
     for place, (own, text) in enumerate(said):
         if not own:
             heard.append(text)
             continue
         given = act_of(heard) if heard else SELF if before else START
         labels = turn_labels(text, before)
-        if _may_end(dialogue) and (place < last or not _cut(dialogue)):
+        if may_end and (place < last or not cut):
             labels["ends"] = "ends" if place == last and _closed(said[place + 1 :]) else "goes_on"
         yield UserTurn(text, given, labels, before)
         heard.clear()
-        before = labels
+        before = remembered(labels, before)
 
 
 def _said(dialogue: Dialogue, turn: Turn) -> str:

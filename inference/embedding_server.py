@@ -1,12 +1,17 @@
 """The embedding model in a process of its own, so that neither workers nor the main process load torch for it."""
 
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Self
 
 import orjson
 
+from inference.client import BlockingEmbedder
 from inference.process import OwnedProcess
 from schemas.chat import EndpointSpec
+from schemas.contracts import EmbedTexts
 from schemas.errors import DataError
 
 
@@ -37,3 +42,15 @@ class EmbeddingServer:
     def check(self) -> None:
         """Raises Unreachable with the end of the server's log when it is gone."""
         self.process.check()
+
+
+@contextmanager
+def started_when_asked(start: Callable[[], EmbeddingServer]) -> Generator[EmbedTexts]:
+    """An embedder whose server starts with the first text: behind a cache that has every vector, none does."""
+    with ExitStack() as stack:
+
+        @cache
+        def embedder() -> BlockingEmbedder:
+            return BlockingEmbedder(stack.enter_context(start()).endpoints[0])
+
+        yield lambda texts: embedder()(texts)

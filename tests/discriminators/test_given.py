@@ -5,7 +5,7 @@ import pytest
 from talks import hashed_embed, said
 
 from discriminators.given import Given, fit_given
-from discriminators.heads import turn_labels
+from discriminators.heads import remembered, turn_labels
 from discriminators.user_turns import Sample
 from schemas.judgement import UserTurn
 
@@ -37,7 +37,8 @@ def answer(prompt: str, word: int) -> UserTurn:
 
 
 def after(turn: UserTurn, before: UserTurn) -> UserTurn:
-    return turn._replace(labels=turn_labels(turn.text, before.labels), before=before.labels)
+    known = remembered(before.labels, before.before)
+    return turn._replace(labels=turn_labels(turn.text, known), before=known)
 
 
 def mean_in_errors(given: Given, samples: list[Sample]) -> np.ndarray:

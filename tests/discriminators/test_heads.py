@@ -45,6 +45,12 @@ def test_a_head_about_change_is_absent_at_first_and_then_given_what_was_before()
     assert context(second, "sentiment") == "statement"
 
 
+def test_what_is_told_is_compared_given_how_much_was_told_before():
+    turns = said("d", "I have 2 cats", "I like tea", "ok", "I want 3 cakes and 4 teas", "I live in Rome").turns
+    assert [context(turn, "disclosure_timing") for turn in turns[1:]] == [f"statement>{told}" for told in "2334"]
+    assert [turn.labels.get("disclosure_timing") for turn in turns] == [None, "one", "nothing", "several", "one"]
+
+
 def test_every_head_but_the_end_answers_for_a_later_turn():
     labels = said("d", "hi", "😀").turns[1].labels
     assert {*MATCHED, *REPORTED_ONLY} == {*labels, "ends"}

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from inference.client import BlockingEmbedder, Connections
-from inference.embedding_server import EmbeddingServer
+from inference.embedding_server import EmbeddingServer, started_when_asked
 from inference.weights import fetch
-from schemas.errors import DataError
+from schemas.errors import DataError, Unreachable
 
 pytestmark = pytest.mark.real
 
@@ -54,3 +54,19 @@ def test_a_bad_request_is_refused_and_the_server_goes_on(server: EmbeddingServer
 def test_a_folder_without_a_model_is_refused_before_anything_starts(tmp_path: Path):
     with pytest.raises(DataError, match=r"has no config.json"), EmbeddingServer(tmp_path, "none"):
         pass
+
+
+def test_a_server_starts_with_the_first_text_and_no_second_one_ever_does():
+    started: list[EmbeddingServer] = []
+
+    def start() -> EmbeddingServer:
+        started.append(EmbeddingServer(fetch("all-minilm-l6-v2"), "minilm"))
+        return started[-1]
+
+    with started_when_asked(start) as embed:
+        assert not started
+        assert [embed([text]).shape for text in ("a", "b")] == [(1, 384)] * 2
+        assert len(started) == 1
+        started[0].check()
+    with pytest.raises(Unreachable):
+        started[0].check()
