@@ -1,6 +1,6 @@
 """The law of matching, and what is lost without it: users are matched given the assistant.
 
-    python benchmarks/matching_law.py [--seeds 10] [--pool 1000] [--keep 400] [--corpora NAME ...]
+    python benchmarks/matching_law.py [--seeds 10] [--pool 1000] [--keep 400] [--corpora NAME ...] [--results DIR]
 
 Half of a pool's dialogues are reactive: their assistant's acts and the number of turns are those of real dialogues. The
 other half are proactive: four times the odds of an offer, or of a question beside something told, and about half of the
@@ -12,9 +12,8 @@ turn counts, raked to the real logs, lose them. TV: of the users' heads to other
 unconditionally. Means over seeds with 95% t-intervals; `less before` is paired by seed.
 """
 
-import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -22,10 +21,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from matching_planted import Encoder, interval, tv
-from planted_pools import over_corpora
+from matching_planted import Encoder, tv
+from seeds import Measure, Measured, Study, main
 
 from discriminators.crossfit import cross_fit
+from discriminators.embedding import RememberedEmbed
 from discriminators.given import fit_given
 from discriminators.head_logistic import HeadLogistic
 from discriminators.heads import MATCHED
@@ -38,7 +38,7 @@ from schemas.contracts import EmbedTexts
 from schemas.judgement import UserTurn
 
 CORPORA = Path(__file__).parents[1].parent / "shared" / "corpora"
-NAMES = ("task_oriented__sgd", "task_oriented__star")
+NAMES = ("task_oriented__sgd", "task_oriented__star", "task_oriented__multiwoz")
 INITIATIVE = ("offer", "told_and_asked")
 ODDS, SHORTER, UNREAL = 4.0, 0.55, 0.3
 HEADS = tuple(head for head in MATCHED if head != "ends")
@@ -93,6 +93,7 @@ def sketches(samples: Sequence[Sample], logw: np.ndarray, residuals: np.ndarray,
                 "group_id": s.group,
                 "logw": float(w),
                 "stratum": "",
+                "success": None,
                 "residuals": r.astype(np.float32).tobytes(),
                 "answered": dict(Counter(t.given for t in s.turns)) if acts else None,
             }
@@ -148,33 +149,20 @@ def measured(test: Sequence[Sample], made: Sequence[Synthetic], kept: set[str]) 
     }
 
 
-def run(name: str, seeds: int, size: int, keep: int) -> None:
-    began = time.monotonic()
+def prepare(name: str) -> Measure:
     real = [s for r in read_dialogues(CORPORA / f"{name}.parquet") if len((s := Sample.of(r.dialogue)).turns) > 1]
-    embed = Encoder([t.text for s in real[:2000] for t in s.turns], "word", (1, 1), 64)
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for seed in range(seeds):
-        order = Random(seed).sample(real, 2400)
-        fit, source, test = order[:800], order[800:1600], order[1600:]
+    embed = RememberedEmbed(Encoder([t.text for s in real[:2000] for t in s.turns], "word", (1, 1), 64))
+    part = min(800, len(real) // 3)
+
+    def measure(seed: int, size: int, keep: int) -> Measured:
+        order = Random(seed).sample(real, 3 * part)
+        fit, source, test = order[:part], order[part : 2 * part], order[2 * part :]
         made = pool(source, size, Random(seed))
-        for method, kept in choices(fit, [m.sample for m in made], embed, keep, seed).items():
-            for metric, value in measured(test, made, kept).items():
-                found[method][metric].append(value)
-    print(
-        f"\n## {name}: {keep} of {size}, {seeds} seeds, {time.monotonic() - began:.0f} s\n\n{table(found)}", flush=True
-    )
+        kept = choices(fit, [m.sample for m in made], embed, keep, seed)
+        return Measured({method: measured(test, made, ids) for method, ids in kept.items()})
 
-
-def table(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    out = [f"| | {' | '.join(METRICS)} |", f"|{'---|' * (len(METRICS) + 1)}"]
-    out += [f"| {name} | {' | '.join(interval(values[m]) for m in METRICS)} |" for name, values in found.items()]
-    out += ["", f"| less before | {' | '.join(METRICS)} |", f"|{'---|' * (len(METRICS) + 1)}"]
-    for name, values in found.items():
-        if name != "before":
-            apart = [np.subtract(values[m], found["before"][m]) for m in METRICS]
-            out.append(f"| {name} | {' | '.join(interval(a, '+') for a in apart)} |")
-    return "\n".join(out)
+    return measure
 
 
 if __name__ == "__main__":
-    over_corpora(__doc__, NAMES, run, (1000, 400))
+    main(Study(__doc__, NAMES, prepare, (), METRICS, "before", 1000, 400))

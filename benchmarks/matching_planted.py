@@ -1,25 +1,26 @@
 """Selecting from pools with a planted bias: ours beside random, top-m, rejection, DSIR, OBRS and over-generation.
 
-    python benchmarks/matching_planted.py [--seeds 10] [--pool 700] [--keep 150] [--corpora NAME ...]
+    python benchmarks/matching_planted.py [--seeds 10] [--pool 700] [--keep 150] [--corpora NAME ...] [--results DIR]
 
-A pool is made of real dialogues: four heads skewed, a shift of meaning, 30% near-duplicates, 5% leaks (see
-planted_pools.py). All but `random` choose from what the leak filter and the near-duplicate selector leave;
-`over-generation` at random from it, which is what as many model calls give without matching. What is selected with:
-n-grams, latent semantics of words, and all heads but three. What is measured with, on the reference's test split, users
-given the act they answer: total variation of the raked heads and of the three that nothing raked, MMD and a forest's
-AUC on another representation (character n-grams). Means over seeds with 95% t-intervals; the differences are paired by
-seed. `real` is another real sample of the same size: the floor.
+A pool is made of real dialogues: four heads skewed, a shift of meaning (in latent semantics of words, which nothing
+else sees), 30% near-duplicates, 5% leaks (see planted_pools.py). All but `random` choose from what the leak filter and
+the near-duplicate selector leave; `over-generation` at random from it, which is what as many model calls give without
+matching. What is selected with: n-grams, MiniLM's embeddings, and all heads but three. What is measured with, on the
+reference's test split, users given the act they answer: total variation of the raked heads and of the three that
+nothing raked, MMD and a forest's AUC on latent semantics of character n-grams. Means over seeds with 95% t-intervals;
+the differences are paired by seed. `real` is another real sample of the same size: the floor.
 """
 
-import time
+import atexit
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from planted_pools import Planted, over_corpora, planted, windows
-from scipy.stats import t as student
+from planted_pools import Planted, planted, windows
+from seeds import Measure, Measured, Study, main
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -28,7 +29,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from discriminators.crossfit import cross_fit
-from discriminators.embedding import EmbeddingLogistic
+from discriminators.embedding import EmbeddingLogistic, RememberedEmbed
 from discriminators.given import Given, fit_given
 from discriminators.heads import MATCHED
 from discriminators.ngram import NgramLogistic
@@ -41,6 +42,8 @@ from filters.near_duplicate import NearDuplicate
 from filters.pool import read_groups
 from filters.private_leak import PrivateLeak
 from filters.sampling import draw
+from pipelines.engines import local_embedder
+from schemas.contracts import EmbedTexts
 from schemas.dialogue import Dialogue
 from schemas.judgement import Judged, Realism, UserTurn
 
@@ -80,12 +83,12 @@ def lines(dialogues: Sequence[Dialogue]) -> list[str]:
     return [turn.text for d in dialogues for turn in Sample.of(d).turns]
 
 
-def candidates(made: Planted, embed: Callable[[Sequence[str]], np.ndarray], seed: int) -> Candidates:
+def candidates(made: Planted, samples: Mapping[str, Sample], embed: EmbedTexts, seed: int) -> Candidates:
     clean = [d for d in made.pool if PrivateLeak().judge(d).keep]
     rows = [_row(d, NearDuplicate().sketch(Judged(d, Realism(), {}))) for d in clean]
     left = {name for name, s in NearDuplicate().select(pa.Table.from_pylist(rows), len(rows), seed) if s.keep}
     kept = [d for d in clean if d.id in left]
-    real, synthetic = [Sample.of(d) for d in made.fit], [Sample.of(d) for d in kept]
+    real, synthetic = ([samples[d.id] for d in side] for side in (made.fit, kept))
     families = {"ngram": NgramLogistic(), "embedding": EmbeddingLogistic()}
     realism = cross_fit(families, real, synthetic, embed, seed).scores(synthetic)
     given = fit_given(real, embed, seed, RAKED)
@@ -128,7 +131,7 @@ def obrs(sketches: pa.Table, keep: int, seed: int) -> list[str]:
     return [name for name, k in zip(groups.ids, kept, strict=True) if k]
 
 
-def measured(real: Sequence[Sample], chosen: Sequence[Sample], encode: Encoder) -> dict[str, float]:
+def measured(real: Sequence[Sample], chosen: Sequence[Sample], encode: EmbedTexts) -> dict[str, float]:
     sides = [[turn for sample in side for turn in sample.turns] for side in (real, chosen)]
     weights = weighted([s.turns for s in real], [s.turns for s in chosen]).weights
     parts = weights[: len(sides[0])], weights[len(sides[0]) :]
@@ -171,57 +174,39 @@ def auc(vectors: Sequence[np.ndarray], weights: Sequence[np.ndarray], groups: Se
     return float(roc_auc_score(labels, scores, sample_weight=weight))
 
 
-def run(name: str, seeds: int, size: int, keep: int) -> None:
-    began = time.monotonic()
+def prepare(name: str) -> Measure:
     dialogues = windows(name, 2500)
     texts = lines(dialogues)
-    embed, other = Encoder(texts, "word", (1, 1), 64), Encoder(texts, "char_wb", (2, 4), 48)
-    users = np.stack([embed([t.text for t in Sample.of(d).turns] or [""]).mean(axis=0) for d in dialogues])
+    embed, other = minilm(), RememberedEmbed(Encoder(texts, "char_wb", (2, 4), 48))
+    topics = Encoder(texts, "word", (1, 1), 64)
+    known = {d.id: Sample.of(d) for d in dialogues}
+    users = np.stack([topics([t.text for t in known[d.id].turns] or [""]).mean(axis=0) for d in dialogues])
     axis = np.linalg.svd(users - users.mean(axis=0), full_matrices=False)[2][0]
     meaning = (users - users.mean(axis=0)) @ axis
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    said = ""
-    for seed in range(seeds):
-        made = planted(dialogues, meaning / meaning.std(), size, seed)
-        pool = candidates(made, embed, seed)
-        by_id = {d.id: Sample.of(d) for d in made.pool}
-        test = [Sample.of(d) for d in made.test]
+
+    def measure(seed: int, size: int, keep: int) -> Measured:
+        made = planted(dialogues, known, meaning / meaning.std(), size, seed)
+        changed = {d.id: Sample.of(d) for d in made.pool if d.id in made.leaks or d.id in made.twins}
+        samples = {**known, **changed}
+        pool = candidates(made, samples, embed, seed)
+        test = [samples[d.id] for d in made.test]
+        figures: dict[str, dict[str, float]] = {}
         for method, ids in choices(made, pool, keep, seed).items():
-            for metric, value in measured(test, [by_id[i] for i in ids], other).items():
-                found[method][metric].append(value)
             kept = set(ids)
-            found[method]["n"].append(len(ids))
-            found[method]["twins"].append(sum(a in kept and b in kept for a, b in made.twins.items()))
-            found[method]["leaks"].append(len(kept & made.leaks))
-        halves = test[: len(test) // 2], test[len(test) // 2 :][:keep]
-        for metric, value in measured(*halves, other).items():
-            found["real"][metric].append(value)
-        said = said or infeasible(pool)
-    print(
-        f"\n## {name}: {keep} of {size}, {seeds} seeds, {time.monotonic() - began:.0f} s\n\n{table(found)}\n{said}",
-        flush=True,
-    )
+            twins = sum(a in kept and b in kept for a, b in made.twins.items())
+            counts = {"n": len(ids), "twins": twins, "leaks": len(kept & made.leaks)}
+            figures[method] = {**counts, **measured(test, [samples[i] for i in ids], other)}
+        figures["real"] = measured(test[: len(test) // 2], test[len(test) // 2 :][:keep], other)
+        return Measured(figures, "" if seed else infeasible(pool))
+
+    return measure
 
 
-def table(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    out = [f"| method | n | twins | leaks | {' | '.join(METRICS)} |", f"|{'---|' * (len(METRICS) + 4)}"]
-    for method, values in found.items():
-        counts = [f"{np.mean(values[c]):.1f}" if c in values else "" for c in ("n", "twins", "leaks")]
-        out.append(f"| {method} | {' | '.join([*counts, *(interval(values[m]) for m in METRICS)])} |")
-    out += ["", f"| method less ours | {' | '.join(METRICS)} |", f"|{'---|' * (len(METRICS) + 1)}"]
-    for method, values in found.items():
-        if method != "ours":
-            apart = [np.subtract(values[m], found["ours"][m]) for m in METRICS]
-            out.append(f"| {method} | {' | '.join(interval(a, '+') for a in apart)} |")
-    return "\n".join(out)
-
-
-def interval(values: Sequence[float] | np.ndarray, sign: str = "") -> str:
-    n, mean = len(values), float(np.mean(values))
-    if n < 2:
-        return f"{mean:{sign}.3f}"
-    half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return f"{mean:{sign}.3f} [{mean - half:{sign}.3f}, {mean + half:{sign}.3f}]"
+def minilm() -> EmbedTexts:
+    """The product's embedder with its cache on disk; its server, if it needs one, ends with this process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return RememberedEmbed(stack.enter_context(local_embedder()))
 
 
 def infeasible(pool: Candidates) -> str:
@@ -239,4 +224,4 @@ def infeasible(pool: Candidates) -> str:
 
 
 if __name__ == "__main__":
-    over_corpora(__doc__, NAMES, run, (700, 150))
+    main(Study(__doc__, NAMES, prepare, ("n", "twins", "leaks"), METRICS, "ours", 700, 150))

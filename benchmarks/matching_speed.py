@@ -44,7 +44,8 @@ def sketches(rows: int, seed: int) -> pa.Table:
             "dialogue_id": [f"{i:032x}" for i in range(rows)],
             "group_id": [f"{i // 2:032x}" for i in range(rows)],
             "logw": np.clip(generator.normal(size=rows), -2.5, 2.5),
-            "stratum": [f"{CELLS[c]}/{s}" for c, s in zip(cells.tolist(), success.tolist(), strict=True)],
+            "stratum": [CELLS[c] for c in cells.tolist()],
+            "success": success.astype(float),
             "residuals": binary,
             "answered": pa.StructArray.from_arrays(acts, ["offer", "question", "statement", "closing"]),
         }

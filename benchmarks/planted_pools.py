@@ -2,8 +2,7 @@
 `matching_planted.py` selects from. Nothing here knows how selection works.
 """
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -44,14 +43,18 @@ def windows(name: str, most: int) -> list[Dialogue]:
     return list(islice((w for r in records if (w := window(r.dialogue, TURNS)) is not None), most))
 
 
-def planted(dialogues: Sequence[Dialogue], meaning: np.ndarray, size: int, seed: int) -> Planted:
-    """`meaning`: [dialogues], the first principal component of their users' words. `size`: of the pool."""
+def planted(
+    dialogues: Sequence[Dialogue], samples: Mapping[str, Sample], meaning: np.ndarray, size: int, seed: int
+) -> Planted:
+    """`samples`: of the dialogues, by id. `meaning`: [dialogues], the first principal component of their users' words.
+    `size`: of the pool.
+    """
     rng = Random(seed)
     order = rng.sample(range(len(dialogues)), len(dialogues))
     part = len(order) // 5
     fit, test = ([dialogues[i] for i in rows] for rows in (order[:part], order[part : 2 * part]))
     source = order[2 * part :]
-    scores = np.array([_pull(dialogues[i], float(meaning[i])) for i in source])
+    scores = np.array([_pull(samples[dialogues[i].id], float(meaning[i])) for i in source])
     keys = scores + np.random.default_rng(seed).gumbel(size=len(source))
     copies = round(DUPLICATES * size)
     drawn = [dialogues[source[i]] for i in np.argsort(-keys)[: size - copies]]
@@ -63,10 +66,9 @@ def planted(dialogues: Sequence[Dialogue], meaning: np.ndarray, size: int, seed:
     return Planted(fit, test, [*pool, *made], twins, {pool[i].id for i in leaking})
 
 
-def _pull(dialogue: Dialogue, meaning: float) -> float:
-    turns = Sample.of(dialogue).turns
-    skew = sum(SKEWED.get((head, label), 0.0) for turn in turns for head, label in turn.labels.items())
-    return skew / max(1, len(turns)) * 2 + SHIFT * meaning
+def _pull(sample: Sample, meaning: float) -> float:
+    skew = sum(SKEWED.get((head, label), 0.0) for turn in sample.turns for head, label in turn.labels.items())
+    return skew / max(1, len(sample.turns)) * 2 + SHIFT * meaning
 
 
 def _informed(dialogue: Dialogue) -> Dialogue:
@@ -100,17 +102,3 @@ def _copied(dialogue: Dialogue, rng: Random) -> Dialogue:
     name = f"zz-{dialogue.id}"
     named = {"dialogue_id": name, "group_id": name}
     return dialogue.model_copy(update={"turns": turns, "scenario": dialogue.scenario.model_copy(update=named)})
-
-
-def over_corpora(
-    doc: str | None, names: Sequence[str], run: Callable[[str, int, int, int], None], sizes: tuple[int, int]
-) -> None:
-    """The command line of a benchmark: `run(corpus, seeds, pool, keep)` for each corpus; `sizes`: of pool and keep."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--pool", type=int, default=sizes[0])
-    parser.add_argument("--keep", type=int, default=sizes[1])
-    parser.add_argument("--corpora", nargs="+", default=names)
-    wanted = parser.parse_args()
-    for name in wanted.corpora:
-        run(name, wanted.seeds, wanted.pool, wanted.keep)

@@ -3,7 +3,12 @@
 Inclusion probabilities balance the density ratio of every group with the residuals of its users' turns
 (`filters.balancing`); systematic sampling then draws exactly the target. The residuals are given the act a turn
 answers, so what the assistant does is matched to nothing: its acts stay as frequent as in the pool. So does every
-stratum, which is the cell of initiative and the success of a group's dialogues: hard cases and failures stay.
+stratum, which is the cells of initiative of a group's dialogues: those where it is unwelcome stay.
+
+Success is balanced, too, less what users' labels and the learner's acts tell of it (linearly): it sums to 0 over what
+is kept, so that nothing is chosen by reward and failures stay. A stratum for success would keep its share whatever
+users do, and so prefer failures among users who fail and talk like nobody (`filters.reward_correlation`: -.26 on
+scripted people, where the bound is .05).
 
 Residuals are summed over all siblings of a group, not taken from the reactive one: all of them are published, and given
 the act the expectation of each is 0.
@@ -35,7 +40,8 @@ class DistributionMatch(Selector):
         cell = judged.dialogue.scenario.session_latents.get("cell")
         return {
             "logw": judged.realism.combined,
-            "stratum": f"{cell}/{success}",
+            "stratum": str(cell),
+            "success": float(success) if isinstance(success, bool | int | float) else None,
             "residuals": None if judged.residuals is None else np.asarray(judged.residuals, np.float32).tobytes(),
             "answered": dict(judged.answered) or None,
         }
@@ -79,6 +85,6 @@ def _best(groups: Groups, target: int) -> Balanced:
 
 
 def _order(groups: Groups) -> np.ndarray:
-    """By stratum, then score: neighbours are alike, and systematic sampling takes its share of each."""
+    """By stratum, success, then score: neighbours are alike, and systematic sampling takes its share of each."""
     stratum = np.repeat(np.arange(len(groups.pool.strata)), [s.stop - s.start for s in groups.pool.strata])
-    return np.lexsort((groups.pool.logw, stratum))
+    return np.lexsort((groups.pool.logw, groups.success, stratum))

@@ -10,6 +10,10 @@ from filters.pool import Groups
 
 _GROUPS = 4000
 """Groups of the pool that the largest size is looked for on: every so many of it."""
+SURE = 2.0
+"""Standard errors that a mean may be off before it is called unbalanced: with one, a dimension that no choice moves, as
+one that follows from others, would be called that by chance once in three.
+"""
 _TIGHT = 25.0
 """By how much closer than the tolerance is aimed at, so that what can be balanced is not called infeasible."""
 _HALVINGS = 8
@@ -43,7 +47,7 @@ class Feasibility(NamedTuple):
         """Feature -> turns that what was kept has too few of, beyond chance: what to generate more of. A head's last
         label is no feature: it lacks what all others of its head have too many.
         """
-        return {int(i): -float(self.excess[i]) for i in np.flatnonzero(self.tolerances < -1)}
+        return {int(i): -float(self.excess[i]) for i in np.flatnonzero(self.tolerances < -SURE)}
 
 
 def tolerance(dialogues: float) -> float:
@@ -67,7 +71,7 @@ def feasibility(groups: Groups, target: int, best: Balanced) -> Feasibility:
     part = _part(pool)
     scaled = total / float(part.sizes.sum())
     known = np.zeros(len(groups.scale))
-    known[groups.scale > 0] = best.excess
+    known[groups.scale > 0] = best.excess[: groups.labels]
     unknown = tolerance(max(target, 1))
     return Feasibility(
         wanted=target,
@@ -91,7 +95,7 @@ def _balanced(part: Pool, size: float, scaled: float) -> bool:
     """Whether `size` dialogues of the pool (`scaled` times its part) can be within every tolerance."""
     if not part.residuals.shape[1]:
         return True
-    allowed = tolerance(size) / scaled
+    allowed = SURE * tolerance(size) / scaled
     found = balance(part, shares(part, size / scaled), allowed / _TIGHT)
     return bool(np.abs(found.excess).max() <= allowed)
 
@@ -116,7 +120,8 @@ def _largest_single(part: Pool, scaled: float) -> float:
         left = np.concatenate([[0.0], np.cumsum(part.sizes[order])])
         excess = part.sizes @ away - np.concatenate([[0.0], np.cumsum((part.sizes * away)[order])])
         size = part.sizes.sum() - left
-        allowed = np.sqrt(size / scaled + size * size / _REFERENCE)  # `tolerance(size * scaled) / scaled`
+        # `tolerance(size * scaled) / scaled`
+        allowed = SURE * np.sqrt(size / scaled + size * size / _REFERENCE)
         largest = min(largest, float(size[np.argmax(excess <= allowed)]))
     return largest * scaled
 

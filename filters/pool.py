@@ -11,6 +11,10 @@ from filters.balancing import Pool
 from schemas.errors import DataError
 
 _ROWS = 1 << 15
+_NOTHING = 1e-10
+"""Part of a spread that is none but for rounding."""
+_FIRM = 20.0
+"""Success is balanced that much more closely than a label: what sampling leaves unknown is no excuse for it."""
 _STRATA = 62
 """Different strata of dialogues that are told apart; further ones count as one."""
 
@@ -28,6 +32,12 @@ class Groups(NamedTuple):
     """float64 [dims]: spread of a dialogue's value about 0; 0 for dimensions that are left out of the pool."""
     features: int
     """Dimensions of the sketches' residuals; those after them hold the learner's acts where they are."""
+    success: np.ndarray
+    """float64 [groups]: share of the dialogues that reached their goal, of those of which it is known; -1: of none."""
+    labels: int
+    """Dimensions of the pool's residuals that are features or acts. Where success differs, one more holds what it is
+    beyond what those tell of it.
+    """
 
     @property
     def matchable(self) -> bool:
@@ -36,7 +46,8 @@ class Groups(NamedTuple):
 
 
 def read_groups(sketches: pa.Table) -> Groups:
-    """Columns dialogue_id, group_id, logw, stratum, residuals (bytes of float32, all of one length) and answered.
+    """Columns dialogue_id, group_id, logw, stratum, success, residuals (bytes of float32, all of one length) and
+    answered.
 
     A group's log ratio is the mean of its members', its residuals their sum, its stratum the set of theirs. Members
     that have none of it are passed over. Raises DataError where a number is none.
@@ -51,13 +62,50 @@ def read_groups(sketches: pa.Table) -> Groups:
     rows = np.lexsort((dialogues, of))
     sizes = np.bincount(of).astype(np.float64)
     logw, scored = _mean_logw(sketches, of, rows)
+    success = _success(sketches, of)
     values, features = _mean_values(sketches, rows, sizes)
-    scale = _scale(values, sizes)
-    values = values if scale.all() else values[:, scale > 0]
-    values /= scale[scale > 0].astype(np.float32)
+    scale = _scale(values[:, :-1], sizes)
+    used = np.append(scale > 0, len(np.unique(success[success >= 0])) > 1)
+    values, labels = values if used.all() else values[:, used], int(used[:-1].sum())
+    values[:, :labels] /= scale[scale > 0].astype(np.float32)
+    if used[-1]:
+        values[:, -1] = _beyond(success, values[:, :labels], sizes)
     bounds = [0, *(np.flatnonzero(np.diff(strata[place])) + 1).tolist(), len(names)]
     slices = [slice(a, b) for a, b in pairwise(bounds)]
-    return Groups(Pool(logw, sizes, slices, values), of, [names[i] for i in place], scored, scale, features)
+    pool = Pool(logw, sizes, slices, values)
+    return Groups(pool, of, [names[i] for i in place], scored, scale, features, success, labels)
+
+
+def left_over(values: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, int]:
+    """[n, k] less what linear regression on `given` [n, dims] tells of it; and the rank of that."""
+    centre = given.mean(axis=0, dtype=np.float64)
+    values = values - values.mean(axis=0)
+    gram, cross = np.zeros((given.shape[1], given.shape[1])), np.zeros((given.shape[1], values.shape[1]))
+    for first in range(0, len(given), _ROWS):
+        rows = given[first : first + _ROWS] - centre
+        gram += rows.T @ rows
+        cross += rows.T @ values[first : first + _ROWS]
+    slopes = np.linalg.pinv(gram, rcond=_NOTHING, hermitian=True) @ cross
+    for first in range(0, len(given), _ROWS):
+        values[first : first + _ROWS] -= (given[first : first + _ROWS] - centre) @ slopes
+    return values, int(np.linalg.matrix_rank(gram, rtol=_NOTHING, hermitian=True)) if len(gram) else 0
+
+
+def _success(sketches: pa.Table, of: np.ndarray) -> np.ndarray:
+    given = sketches["success"].cast(pa.float64())
+    count = np.bincount(of, given.is_valid().to_numpy())
+    return np.divide(np.bincount(of, given.fill_null(0.0).to_numpy()), count, out=-np.ones(len(count)), where=count > 0)
+
+
+def _beyond(success: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """What success is beyond what labels tell of it, its root mean square `_FIRM`; 0 of groups without one."""
+    known = success >= 0
+    left, _ = left_over(success[known, None], labels[known])
+    scale = np.sqrt(sizes[known] @ np.square(left[:, 0]) / sizes.sum())
+    found = np.zeros(len(success))
+    if scale > _NOTHING:
+        found[known] = left[:, 0] * (_FIRM / scale)
+    return found
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
@@ -90,17 +138,19 @@ def _mean_logw(sketches: pa.Table, of: np.ndarray, rows: np.ndarray) -> tuple[np
 
 
 def _mean_values(sketches: pa.Table, rows: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, int]:
-    """float32 [groups, dims]: a dialogue's mean residuals, then how far the learner's acts are from the pool's mean."""
+    """float32 [groups, dims + 1]: a dialogue's mean residuals, then how far the learner's acts are from the pool's
+    mean; the last column is free. And how many are residuals.
+    """
     residuals, acts = _residuals(sketches), _acts(sketches)
     features = residuals.shape[1]
-    mean = np.zeros((len(sizes), features + acts.shape[1]), np.float32)
+    mean = np.zeros((len(sizes), features + acts.shape[1] + 1), np.float32)
     starts = np.concatenate([[0], np.cumsum(sizes).astype(np.int64)])
-    for first in range(0, len(sizes) if mean.shape[1] else 0, _ROWS):
+    for first in range(0, len(sizes), _ROWS):
         last = min(first + _ROWS, len(sizes))
         chosen = rows[starts[first] : starts[last]]
         part = np.hstack([residuals[chosen], acts[chosen]])
         _refuse(sketches, chosen[~np.isfinite(part).all(axis=1)], "residual")
-        mean[first:last] = np.add.reduceat(part, starts[first:last] - starts[first], axis=0)
+        mean[first:last, :-1] = np.add.reduceat(part, starts[first:last] - starts[first], axis=0)
         mean[first:last] /= sizes[first:last, None]
     return mean, features
 

@@ -4,13 +4,14 @@
 opened the conversation, as our learners do).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from schemas import record, table
 from schemas.dialogue import Dialogue, Ending, Turn
@@ -41,13 +42,21 @@ def read_dialogues(path: Path) -> Iterator[record.Record]:
     Raises DataError.
     """
     for file in parquet_files(path):
-        yield from read_records(file) if is_our_table(file) else map(_wrapped, read_rows(file))
+        yield from read_records(file) if is_our_table(file) else _converted(file, _wrapped)
 
 
 def read_records(file: Path) -> Iterator[record.Record]:
+    return _converted(file, record.from_row)
+
+
+def _converted(file: Path, convert: Callable[[dict[str, Any]], record.Record]) -> Iterator[record.Record]:
     for i, row in enumerate(read_rows(file)):
         try:
-            yield record.from_row(row)
+            yield convert(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, (error.title.lower(), *first["loc"])))
+            raise DataError(f"{file}: row {i} is no dialogue: {where}: {first['msg']}; mend or drop the row") from error
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{file}: row {i} is no dialogue: {str(error).splitlines()[0]}") from error
 

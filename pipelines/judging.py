@@ -31,15 +31,13 @@ from discriminators.two_sample.mmd import mmd
 from discriminators.two_sample.points import Both, Compared, Points, side_by_side
 from discriminators.two_sample.wording import wording
 from discriminators.user_turns import Sample
-from inference.client import BlockingEmbedder
-from inference.embedding_server import EmbeddingServer
 from inference.weights import cache_folder, fetch
 from outputs.charts import Axis, Span, axis_over, span
 from outputs.files import write_text
 from outputs.templates import render
 from pipelines.dialogue_files import read_dialogues
 from pipelines.display import Say, teller
-from pipelines.engines import remembering
+from pipelines.engines import local_embedder
 from pipelines.reference import load_reference
 from schemas.contracts import EmbedTexts
 from schemas.errors import DataError, InputError
@@ -52,7 +50,6 @@ READ = 2000
 """Characters of a turn that are looked at; encoders read no more."""
 LEVEL = 0.05
 WIDTH = 150
-_EMBEDDER = "all-minilm-l6-v2"
 _MMD = "MMD squared (0: alike)"
 _ENERGY = "Energy distance (0: alike)"
 _ACCURACY = "Accuracy of a classifier on unseen turns (.5: chance)"
@@ -110,8 +107,7 @@ def compare(synthetic: Path, reference: str, out: Path, seed: int) -> int:
         say = teller("judging", Console(stderr=True), stack)
         say("reading dialogues")
         sides = _read(synthetic, reference, seed)
-        server = stack.enter_context(EmbeddingServer(fetch(_EMBEDDER, lambda *_: None), _EMBEDDER))
-        rows = judged(sides, remembering(BlockingEmbedder(server.endpoints[0]), _EMBEDDER), seed, say)
+        rows = judged(sides, stack.enter_context(local_embedder()), seed, say)
     about = {
         "synthetic": str(synthetic),
         "reference": reference,

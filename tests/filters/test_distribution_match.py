@@ -20,6 +20,7 @@ def pool(
     logw: Sequence[float | None],
     *,
     strata: Sequence[str] | None = None,
+    success: Sequence[float | None] | None = None,
     residuals: np.ndarray | None = None,
     answered: Sequence[dict[str, int] | None] | None = None,
     siblings: int = 1,
@@ -30,7 +31,8 @@ def pool(
             "dialogue_id": f"d{i:04d}",
             "group_id": f"g{i // siblings:04d}",
             "logw": logw[i],
-            "stratum": strata[i] if strata else "needed/True",
+            "stratum": strata[i] if strata else "needed",
+            "success": success[i] if success else None,
             "residuals": None if residuals is None else residuals[i].astype(np.float32).tobytes(),
             "answered": None if answered is None else answered[i],
         }
@@ -89,17 +91,34 @@ def test_a_groups_residual_is_the_sum_of_its_members():
 
 
 def test_every_stratum_keeps_its_share_though_the_ratios_speak_against_it():
-    strata = ["needed/True"] * 300 + ["refuses/False"] * 100
+    strata = ["needed"] * 300 + ["refuses"] * 100
     logw = [1.0] * 300 + [-3.0] * 100
     chosen = kept(decide(pool(logw, strata=strata), 200))
-    assert Counter(strata[i] for i in chosen) == {"needed/True": 150, "refuses/False": 50}
+    assert Counter(strata[i] for i in chosen) == {"needed": 150, "refuses": 50}
 
 
-def test_a_groups_stratum_is_the_set_of_its_members_so_that_failures_beside_successes_stay():
+def test_a_groups_stratum_is_the_set_of_its_members():
     logw = [1.0, 1.0] * 90 + [-3.0, -3.0] * 30
-    strata = ["needed/True", "needed/True"] * 90 + ["needed/False", "needed/True"] * 30
+    strata = ["needed", "needed"] * 90 + ["refuses", "needed"] * 30
     chosen = kept(decide(pool(logw, strata=strata, siblings=2), 80))
-    assert sum(strata[i] == "needed/False" for i in chosen) == 10
+    assert sum(strata[i] == "refuses" for i in chosen) == 10
+
+
+def test_failures_stay_though_the_ratios_speak_against_them():
+    success = [1.0, 1.0] * 90 + [0.0, 1.0] * 30
+    logw = [1.0, 1.0] * 90 + [-3.0, -3.0] * 30
+    chosen = kept(decide(pool(logw, success=success, siblings=2), 80))
+    assert sum(success[i] == 0 for i in chosen) == pytest.approx(10, abs=1)
+
+
+def test_failures_go_as_far_as_what_their_users_do_is_too_frequent():
+    refuses = np.repeat([1.0, 0.0], [400, 200])
+    success = np.where(np.arange(600) % 4 < np.where(refuses, 1, 3), 1.0, 0.0)
+    chosen = kept(decide(pool([0.0] * 600, success=success.tolist(), residuals=refuses[:, None] - 0.5), 240))
+    for side in (1.0, 0.0):
+        mine = [i for i in chosen if refuses[i] == side]
+        assert len(mine) == pytest.approx(120, abs=5)
+        assert np.mean(success[mine]) == pytest.approx(0.25 if side else 0.75, abs=0.03)
 
 
 def test_the_learners_acts_stay_as_frequent_as_in_the_pool():
@@ -206,7 +225,8 @@ def test_a_sketch_holds_no_text():
     judged = Judged(dialogue, Realism(combined=0.5), {}, np.array([0.5, -1.0], np.float32), {"offer": 1})
     assert DistributionMatch().sketch(judged) == {
         "logw": 0.5,
-        "stratum": "refuses/False",
+        "stratum": "refuses",
+        "success": 0.0,
         "residuals": np.array([0.5, -1.0], np.float32).tobytes(),
         "answered": {"offer": 1},
     }

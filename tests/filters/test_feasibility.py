@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import linprog
 
 from filters.balancing import Pool, balance
-from filters.feasibility import Feasibility, feasibility, shares, tolerance
+from filters.feasibility import SURE, Feasibility, feasibility, shares, tolerance
 from filters.pool import Groups
 
 
@@ -14,7 +14,8 @@ def groups(residuals: np.ndarray, logw: np.ndarray | None = None, features: int 
         np.zeros(n) if logw is None else logw, np.ones(n), [slice(0, n)], (residuals / scale).astype(np.float32)
     )
     width = residuals.shape[1] if features is None else features
-    return Groups(pool, np.arange(n), [str(i) for i in range(n)], np.ones(n, bool), scale, width)
+    names, everybody = [str(i) for i in range(n)], np.ones(n, bool)
+    return Groups(pool, np.arange(n), names, everybody, scale, width, np.full(n, -1.0), residuals.shape[1])
 
 
 def found(given: Groups, target: int) -> Feasibility:
@@ -25,7 +26,7 @@ def largest_by_linear_programming(pool: Pool) -> float:
     """The largest size whose excesses are within their tolerances, which depend on it: by fixed-point iteration."""
     size = float(len(pool.sizes))
     for _ in range(30):
-        bounds = np.full(pool.residuals.shape[1], tolerance(size))
+        bounds = np.full(pool.residuals.shape[1], SURE * tolerance(size))
         rows = np.vstack([pool.residuals.T, -pool.residuals.T])
         solved = linprog(-pool.sizes, A_ub=rows, b_ub=np.concatenate([bounds, bounds]), bounds=(0, 1))
         size = (size - solved.fun) / 2
