@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from outputs.manifest import FunnelStep, HeadMarginal, Manifest, Measure, PolicyPair, RewardSummary
+from outputs.manifest import FunnelStep, Manifest, Measure, PolicyPair, RewardSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def realism_panels(measures: Sequence[Measure]) -> list[RealismPanel]:
     panels: list[RealismPanel] = []
     for group in dict.fromkeys(m.group for m in measures):
         rows = [m for m in measures if m.group == group]
-        axis = axis_over(v for m in rows for v in (m.value, m.low, m.high, m.floor_value, m.floor_low, m.floor_high))
+        axis = axis_over(figure for m in rows for figure in figures(m))
         panels.append(
             RealismPanel(
                 group,
@@ -123,47 +123,16 @@ def realism_panels(measures: Sequence[Measure]) -> list[RealismPanel]:
     return panels
 
 
+def figures(m: Measure) -> tuple[float | None, ...]:
+    return (m.value, m.low, m.high, m.floor_value, m.floor_low, m.floor_high)
+
+
 def floor_span(axis: Axis, measure: Measure) -> Span | None:
     """Real against real; where only its upper bound is known, everything up to it."""
     if measure.floor_value is None and measure.floor_high is not None:
         bound = axis.at(measure.floor_high)
         return Span(bound, 0.0 if measure.floor_low is None else axis.at(measure.floor_low), bound)
     return span(axis, measure.floor_value, measure.floor_low, measure.floor_high)
-
-
-@dataclass(frozen=True, slots=True)
-class HeadChart:
-    family: str
-    head: str
-    matched: bool
-    labels: list[HeadMarginal]
-    distance_before: float | None
-    """Total variation to the real shares; None where a share is missing."""
-    distance_after: float | None
-
-
-def head_charts(heads: Sequence[HeadMarginal]) -> list[HeadChart]:
-    charts: list[HeadChart] = []
-    for family, head in dict.fromkeys((h.family, h.head) for h in heads):
-        labels = [h for h in heads if (h.family, h.head) == (family, head)]
-        real = [h.real for h in labels]
-        charts.append(
-            HeadChart(
-                family,
-                head,
-                all(h.matched for h in labels),
-                labels,
-                total_variation(real, [h.synthetic_before for h in labels]),
-                total_variation(real, [h.synthetic_after for h in labels]),
-            )
-        )
-    return charts
-
-
-def total_variation(one: Sequence[float | None], other: Sequence[float | None]) -> float | None:
-    """Half the sum of absolute differences; None when a share is missing."""
-    gaps = [abs(a - b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
-    return sum(gaps) / 2 if gaps and len(gaps) == len(one) else None
 
 
 @dataclass(frozen=True, slots=True)

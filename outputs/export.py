@@ -9,6 +9,7 @@ import orjson
 from outputs.columns import PRIVATE
 from outputs.files import atomic_file
 from outputs.sft import sft, sft_primed
+from outputs.two_views import two_views
 from schemas.dialogue import Turn
 from schemas.errors import InputError, did_you_mean
 from schemas.record import Record, messages, to_row
@@ -57,7 +58,7 @@ def jsonl(record: Record, private: frozenset[str]) -> list[dict[str, Any]]:
     return [row]
 
 
-FORMATS: Mapping[str, RowsOf] = {"jsonl": jsonl, "sft": sft, "sft_primed": sft_primed}
+FORMATS: Mapping[str, RowsOf] = {"jsonl": jsonl, "sft": sft, "sft_primed": sft_primed, "views": two_views}
 
 
 def _asked(private: bool | Collection[str]) -> frozenset[str]:

@@ -11,8 +11,12 @@ from pydantic import Field, ValidationError
 
 from outputs.files import write_text
 from schemas.errors import DataError
+from schemas.judgement import Interval
 from schemas.scenario import Value
 from schemas.table import VERSION
+
+LABEL_DISTANCES = "label distance given the assistant's act (total variation)"
+"""The group of those measures that say how far a head's labels are from real ones."""
 
 
 class FunnelStep(Value):
@@ -47,12 +51,16 @@ class Measure(Value):
     floor_low: float | None = None
     floor_high: float | None = None
     """Without a `floor_value`: an upper bound of real against real (a 95th percentile)."""
+    before: Interval | None = None
+    """The same measure before selection: of everything that could have been published."""
     note: str = ""
     """What it means; for a missing value why it is missing (`no_reference`)."""
 
 
 class HeadMarginal(Value):
-    """The share of one label among real dialogues, all valid synthetic ones, and the published ones."""
+    """The share of one label on the user turns of real dialogues, of all valid synthetic ones and of published ones, as
+    if the assistants of all had acted like the published ones.
+    """
 
     family: str
     head: str
@@ -63,10 +71,101 @@ class HeadMarginal(Value):
     synthetic_after: float | None
     """After selection: what was published."""
     n_real: int = 0
+    """Independent units (dialogues, or groups of siblings), as the others."""
     n_before: int = 0
     n_after: int = 0
     matched: bool = True
     """Selection worked on this head; False: it was held out and only reported."""
+    before_low: float | None = None
+    before_high: float | None = None
+    after_low: float | None = None
+    after_high: float | None = None
+    floor_low: float | None = None
+    """Between `floor_low` and `floor_high` lies the share of another real sample, 95 times of 100."""
+    floor_high: float | None = None
+    real_corrected: Interval | None = None
+    """With the tagger's errors, as hand labels show them, taken out (methods §26.6). Its value is rough."""
+    after_corrected: Interval | None = None
+    requested: float | None = None
+    """Share of the published turns that were asked to be so."""
+    note: str = ""
+    """How the head was corrected, or why it was not."""
+
+
+class Lacking(Value):
+    """A label that a choice of the wanted size has on too few turns: what to generate more of."""
+
+    head: str
+    label: str
+    turns: float
+    """Too few, over all dialogues wanted."""
+    tolerances: float
+    """`turns` in units of what sampling leaves unknown."""
+
+
+class Feasible(Value):
+    """Whether a family's pool could give the wanted number of dialogues as real people's are (methods §26.3)."""
+
+    family: str
+    wanted: int
+    """Dialogues, as all sizes here."""
+    single: int
+    """The most that could be had with one label balanced, the hardest."""
+    joint: int
+    """With all of them balanced."""
+    effective: int
+    """Effective sample size of the density ratios: beyond about as many, embeddings cannot be matched."""
+    status: Literal["ok", "infeasible_for_size"]
+    lacking: tuple[Lacking, ...] = ()
+
+
+class Round(Value):
+    """What one round of playing added to a family's pool."""
+
+    number: int
+    """From 1."""
+    family: str
+    groups: int
+    """Played in the round."""
+    made: int
+    """Dialogues of the round, as `valid`."""
+    valid: int
+    matched: int
+    """Dialogues of the pool so far that can be kept at the tolerance."""
+    accepted: int
+    """Dialogues of the pool so far that the selection keeps."""
+    acceptance: float | None
+    """What the round added to `matched`, over what it made; None where it made nothing."""
+
+
+class Moved(Value):
+    """A latent's value that was drawn more or less often than it was fitted, or why it was not."""
+
+    family: str
+    latent: str
+    value: str
+    fitted: float
+    """Share under the fit."""
+    drawn: float
+    """Share in the newest round."""
+    detected: Interval | None = None
+    """Measured effect of the value on the share of its label."""
+    status: Literal["moved", "no_effect", "not_needed", "at_the_bound", "too_few"]
+    head: str
+    label: str
+
+
+class SelectionReward(Value):
+    """Partial correlation of inclusion with success given the labels: selection should not choose by reward (§26.5)."""
+
+    family: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    """Groups."""
+    note: str = ""
+    """For a missing value why it is missing."""
 
 
 class RewardSummary(Value):
@@ -149,6 +248,8 @@ class Tokens(Value):
     """Answers of a server."""
     replayed: int = 0
     """Answers taken from the journal; their tokens were counted when they were asked for."""
+    seconds: float = 0.0
+    """That answers were waited for, one added to the other: many are asked for at a time."""
     cost: float | None = None
     """None: no price is known."""
 
@@ -184,6 +285,8 @@ class Spent(Value):
     tokens_an_accepted: float | None = None
     """Prompted and generated tokens for each dialogue accepted."""
     cost_an_accepted: float | None = None
+    labels: dict[str, Tokens] = Field(default_factory=dict)
+    """By reward that asks models: of `tokens`, what its labels took."""
     endpoints: dict[str, EndpointUse] = Field(default_factory=dict)
     """By address."""
     worker_peak_mb: float | None = None
@@ -223,6 +326,17 @@ class Manifest(Value):
     funnel: tuple[FunnelStep, ...] = ()
     realism: tuple[Measure, ...] = ()
     heads: tuple[HeadMarginal, ...] = ()
+    feasible: tuple[Feasible, ...] = ()
+    """At the final selection. A family that nothing was matched for is absent."""
+    rounds: tuple[Round, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    divergence: dict[str, float] = Field(default_factory=dict)
+    """Family -> nats of KL divergence, of the latents as drawn in the newest round from the fit."""
+    divergence_bound: float | None = None
+    """What it may be at the most."""
+    uncontrolled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Family -> heads of which real users' labels are lacking, beyond chance, and which no latent moves."""
+    selection_reward: tuple[SelectionReward, ...] = ()
     rewards: tuple[RewardSummary, ...] = ()
     policies: tuple[PolicyPair, ...] = ()
     faults: tuple[FaultCount, ...] = ()

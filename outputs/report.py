@@ -5,9 +5,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from outputs.charts import funnel_bars, funnel_table, head_charts, pair_panels, realism_panels, reward_panels
+from outputs.charts import funnel_bars, funnel_table, pair_panels, realism_panels, reward_panels
 from outputs.files import write_text
-from outputs.manifest import Manifest
+from outputs.manifest import LABEL_DISTANCES, Manifest
+from outputs.selection_charts import selections
 from outputs.templates import render
 from schemas.record import Record
 
@@ -31,8 +32,8 @@ def render_report(manifest: Manifest, records: Sequence[Record]) -> str:
         made=made,
         funnel=funnel_bars(manifest),
         funnel_parts=funnel_table(manifest),
-        realism=realism_panels(manifest.realism),
-        heads=head_charts(manifest.heads),
+        realism=realism_panels([m for m in manifest.realism if m.group != LABEL_DISTANCES]),
+        selections=selections(manifest),
         rewards=reward_panels(manifest.rewards),
         policies=pair_panels(manifest.policies),
         records=shown,

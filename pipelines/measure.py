@@ -11,15 +11,17 @@ import numpy as np
 
 from discriminators.domains import like_domains
 from discriminators.heads import MATCHED, REPORTED_ONLY
-from discriminators.standardised import head_points, standardised
+from discriminators.standardised import LabelShare, Marked, label_points, label_shares, marked
 from discriminators.two_sample.crossfitted import TwoSample, classifier_test, real_floor
 from discriminators.two_sample.heads import head_distance
 from discriminators.user_turns import Sample
-from outputs.manifest import FaultCount, HeadMarginal, Measure, PolicyPair, RewardSummary
+from outputs.manifest import LABEL_DISTANCES, FaultCount, HeadMarginal, Measure, PolicyPair, RewardSummary
+from pipelines import intent_shares
 from pipelines.reference import Reference
 from pipelines.scoring import NO_REFERENCE, PER_SIDE
 from schemas.contracts import Discriminator, EmbedTexts
 from schemas.identity import derive
+from schemas.judgement import Interval
 from schemas.record import Record
 
 
@@ -31,6 +33,8 @@ class Gathered:
     """Published ones, bounded."""
     before: list[Sample] = field(default_factory=list[Sample])
     """All that could have been published, bounded."""
+    spoken: list[intent_shares.Spoken] = field(default_factory=list[intent_shares.Spoken])
+    """Messages of the first published ones."""
     lengths: list[int] = field(default_factory=list[int])
     turns: dict[str, dict[str, list[int]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     """Group -> policy -> turns of the published dialogues."""
@@ -64,6 +68,8 @@ def gather(records: Iterable[Record]) -> dict[str, Gathered]:
         into.published[scenario.policy] += 1
         into.lengths.append(len(record.dialogue.turns))
         into.turns[scenario.group_id][scenario.policy].append(len(record.dialogue.turns))
+        if len(into.samples) < intent_shares.MOST:
+            into.spoken += intent_shares.spoken(record.dialogue)
         if len(into.samples) < PER_SIDE:
             into.samples.append(Sample.of(record.dialogue))
         _rewards(record, into)
@@ -118,8 +124,8 @@ def realism(
     if reference is None:
         return [Measure(family=family, name="all", value=None, note=NO_REFERENCE)], []
     seed = derive(seed, "report", family)
-    beginnings = reference.beginnings("test", found.lengths or [6], seed)
-    real = [Sample.of(d) for d in islice(beginnings, PER_SIDE)]
+    dialogues = list(islice(reference.beginnings("test", found.lengths or [6], seed), PER_SIDE))
+    real = [Sample.of(d) for d in dialogues]
     masked = not like_domains(real, found.samples, seed)
     seen = [[sample.masked() if masked else sample for sample in side] for side in (real, found.samples)]
     measures: list[Measure] = []
@@ -130,45 +136,53 @@ def realism(
         measures.append(_measure(family, name, test, floor, masked))
     marginals: list[HeadMarginal] = []
     for head in (*MATCHED, *REPORTED_ONLY):
-        measures.append(_distance(family, head, real, found.samples, derive(seed, "after")))
-        marginals.extend(_marginals(family, head, real, found))
-    return measures, marginals
+        sides = [marked(side, head) for side in (real, found.before, found.samples)]
+        measures.append(_distance(family, head, sides, seed))
+        marginals.extend(_marginal(family, head, share) for share in label_shares(*sides))
+    spoken = dialogues[: intent_shares.MOST]
+    return measures, marginals + intent_shares.intent_marginals(family, spoken, found.spoken, reference, embed, seed)
 
 
-def _distance(family: str, head: str, real: Sequence[Sample], synthetic: Sequence[Sample], seed: int) -> Measure:
-    distance = head_distance(*head_points(real, synthetic, head), derive(seed, "head", head))
+def _distance(family: str, head: str, sides: Sequence[Sequence[Marked]], seed: int) -> Measure:
+    """`sides`: real, before selection, published."""
+    real, before, after = sides
+    distance = head_distance(*label_points(real, after), derive(seed, "after", "head", head))
     found = distance.value
     return Measure(
         family=family,
         name=head,
-        group="label distance given the assistant's act (total variation)",
+        group=LABEL_DISTANCES,
         value=found.value if found else None,
         low=found.low if found else None,
         high=found.high if found else None,
         n=found.n if found else 0,
         floor_high=distance.floor,
+        before=head_distance(*label_points(real, before), derive(seed, "before", "head", head)).value,
         note=distance.reason or "the floor is the 95th percentile of real against real",
     )
 
 
-def _marginals(family: str, head: str, real: Sequence[Sample], found: Gathered) -> list[HeadMarginal]:
-    """Real shares as if real assistants had acted like those of the published dialogues."""
-    after, before = standardised(real, found.samples, head), standardised(real, found.before, head)
-    return [
-        HeadMarginal(
-            family=family,
-            head=head,
-            label=label,
-            real=after.real.get(label, 0.0),
-            synthetic_before=before.synthetic.get(label, 0.0),
-            synthetic_after=after.synthetic.get(label, 0.0),
-            n_real=len(real),
-            n_before=len(found.before),
-            n_after=len(found.samples),
-            matched=head in MATCHED,
-        )
-        for label in sorted({*after.real, *after.synthetic, *before.synthetic})
-    ]
+def _marginal(family: str, head: str, share: LabelShare) -> HeadMarginal:
+    """Real shares as if real assistants had acted like those of the published dialogues; so are those before."""
+    before: Interval | None = share.before
+    return HeadMarginal(
+        family=family,
+        head=head,
+        label=share.label,
+        real=share.real.value,
+        synthetic_before=before and before.value,
+        synthetic_after=share.after.value,
+        n_real=share.real.n,
+        n_before=before.n if before else 0,
+        n_after=share.after.n,
+        matched=head in MATCHED,
+        before_low=before and before.low,
+        before_high=before and before.high,
+        after_low=share.after.low,
+        after_high=share.after.high,
+        floor_low=share.floor[0],
+        floor_high=share.floor[1],
+    )
 
 
 def _measure(family: str, name: str, test: TwoSample, floor: TwoSample, masked: bool) -> Measure:

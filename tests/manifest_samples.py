@@ -1,5 +1,7 @@
 """A manifest with every part filled in, missing values included."""
 
+from selection_samples import DISTANCES, FAMILY, FEASIBLE, HEADS, MOVED, ROUNDS, SELECTION_REWARD
+
 from outputs.manifest import (
     EndpointUse,
     FunnelStep,
@@ -12,6 +14,8 @@ from outputs.manifest import (
     Spent,
     Tokens,
 )
+
+_LOST = {("conversation", "published"): {"over_represented": 2, "leaked_fact": 1}}
 
 
 def full_manifest(**changes: object) -> Manifest:
@@ -30,14 +34,14 @@ def full_manifest(**changes: object) -> Manifest:
             FunnelStep(name="selected", count=14, reasons={"near_duplicate": 1, "distribution_match": 3}),
             FunnelStep(name="published", count=12, reasons={"sibling_invalid": 2}),
             *(
-                FunnelStep(name=name, family=family, policy=policy, count=count)
+                FunnelStep(name=name, family=family, policy=policy, count=count, reasons=_LOST.get((family, name), {}))
                 for family in ("conversation", "tutoring")
                 for policy in ("proactive", "reactive")
                 for name, count in (("made", 6), ("valid", 5 if policy == "proactive" else 4), ("published", 3))
             ),
         ),
-        realism=_REALISM,
-        heads=_HEADS,
+        realism=(*_REALISM, *DISTANCES),
+        heads=(*HEADS, _NO_REFERENCE),
         rewards=_REWARDS,
         policies=(
             PolicyPair(
@@ -65,6 +69,7 @@ def full_manifest(**changes: object) -> Manifest:
             "student": Tokens(prompt=9, calls=1),
         },
         spent=Spent(
+            labels={"success": Tokens(calls=8, prompt=2_000, cached=1_500, completion=160, seconds=12.4)},
             invocations=2,
             tokens=Tokens(prompt=48_219, completion=5_311, cached=30_112, calls=211, replayed=14),
             tokens_an_accepted=4460.83,
@@ -79,6 +84,13 @@ def full_manifest(**changes: object) -> Manifest:
         ),
         started="2026-11-21T10:00:00Z",
         finished="2026-11-21T10:07:30Z",
+        feasible=FEASIBLE,
+        rounds=ROUNDS,
+        moved=MOVED,
+        divergence={FAMILY: 0.17},
+        divergence_bound=0.2,
+        uncontrolled={FAMILY: ("typing",)},
+        selection_reward=SELECTION_REWARD,
     )
     return manifest.model_copy(update=changes)
 
@@ -126,38 +138,14 @@ _REALISM = (
 )
 
 
-def _head(head: str, label: str, real: float, before: float, after: float, matched: bool = True) -> HeadMarginal:
-    return HeadMarginal(
-        family="conversation",
-        head=head,
-        label=label,
-        real=real,
-        synthetic_before=before,
-        synthetic_after=after,
-        n_real=400,
-        n_before=18,
-        n_after=12,
-        matched=matched,
-    )
-
-
-_HEADS = (
-    _head("length_bucket", "1-5 words", 0.42, 0.18, 0.33),
-    _head("length_bucket", "6-12 words", 0.38, 0.44, 0.4),
-    _head("length_bucket", "13+ words", 0.2, 0.38, 0.27),
-    _head("question", "yes", 0.3, 0.12, 0.24),
-    _head("question", "no", 0.7, 0.88, 0.76),
-    _head("who_ends", "learner", 0.55, 0.9, 0.8, matched=False),
-    _head("who_ends", "partner", 0.45, 0.1, 0.2, matched=False),
-    HeadMarginal(
-        family="tutoring",
-        head="question",
-        label="yes",
-        real=None,
-        synthetic_before=0.5,
-        synthetic_after=0.55,
-        n_after=6,
-    ),
+_NO_REFERENCE = HeadMarginal(
+    family="tutoring",
+    head="question",
+    label="yes",
+    real=None,
+    synthetic_before=0.5,
+    synthetic_after=0.55,
+    n_after=6,
 )
 
 _REWARDS = (
@@ -187,7 +175,7 @@ _REWARDS = (
         name="success", policy="proactive", family="conversation", mean=None, none_reasons={"no_verifier": 6}
     ),
     RewardSummary(
-        name="information_gained",
+        name="information_gain",
         policy="proactive",
         family="tutoring",
         mean=0.42,

@@ -117,6 +117,13 @@ def test_the_card_says_where_things_came_from_and_what_was_lost():
     assert "user: I walk my dog each day." in text
 
 
+def test_the_card_says_how_many_could_be_chosen_and_what_was_lacking():
+    card = render_card(full_manifest(), {})
+    assert "| conversation | 12 | 8 | 11 | act change = refusal (1 turns), pushback = refuses (40 turns) |" in card
+    assert "| tutoring | 6 | 9 | 9 | nothing |" in card
+    assert "could be chosen" not in render_card(full_manifest(feasible=()), {})
+
+
 def test_text_cannot_break_out_of_its_table_or_fence():
     manifest = full_manifest(limits=("a | b <script>\n# new",), status_reason="x\n```")
     text = render_card(manifest, {}, example=conversation(text="```\n<b>"))
@@ -141,6 +148,7 @@ def test_a_card_tells_what_the_run_took():
     assert "| assistant | 210 | 48,210 | 62% | 5,311 | 0.31 |" in card
     assert "| student | 1 | 9 | 0% | 0 |  |" in card
     assert "| all | 211 | 48,219 | 62% | 5,311 |  |" in card  # a role without a price: no sum
+    assert "| success | 12 | 8 | 2,000 | 75% | 160 | 12 |" in card
     assert (
         "4,461 tokens for each published dialogue. Servers' faults: 2 rate limit, 5 timeout; asked again 7 times."
         in card

@@ -1,4 +1,3 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from manifest_samples import full_manifest
@@ -8,11 +7,9 @@ from outputs.charts import (
     axis_over,
     funnel_bars,
     funnel_table,
-    head_charts,
     histogram,
     pair_panels,
     realism_panels,
-    total_variation,
 )
 from outputs.manifest import Manifest, Measure, RewardSummary
 from outputs.report import render_report
@@ -60,7 +57,7 @@ def test_counts_by_family_and_policy_leave_unknown_cells_empty():
 
 
 def test_measures_of_one_group_share_an_axis_and_a_missing_one_has_no_mark():
-    auc, variation = realism_panels(full_manifest().realism)
+    auc, variation, _ = realism_panels(full_manifest().realism)
     assert [m.name for m, _, _ in auc.rows] == ["ngram_auc", "embedding_auc", "ngram_auc"]
     assert auc.rows[2][1:] == (None, None)
     mark = variation.rows[1][1]
@@ -77,16 +74,6 @@ def test_a_floor_known_by_its_bound_alone_reaches_up_to_it():
     manifest = full_manifest(realism=(bound,))
     assert "real: up to 0.2" in render_report(manifest, [])
     assert "| up to 0.2 | 3 |" in render_card(manifest, {})
-
-
-def test_the_distance_to_real_falls_with_selection_or_is_unknown():
-    charts = {(c.family, c.head): c for c in head_charts(full_manifest().heads)}
-    length = charts["conversation", "length_bucket"]
-    assert length.distance_before == pytest.approx(0.24)
-    assert length.distance_after == pytest.approx(0.09)
-    assert not charts["conversation", "who_ends"].matched
-    assert charts["tutoring", "question"].distance_after is None
-    assert total_variation([], []) is None
 
 
 def test_a_histogram_covers_its_edges():

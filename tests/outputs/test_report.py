@@ -7,21 +7,28 @@ from pathlib import Path
 import pytest
 from dialogue_samples import conversation, tutoring
 from manifest_samples import full_manifest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from outputs.manifest import (
+    LABEL_DISTANCES,
     EndpointUse,
+    Feasible,
     FunnelStep,
     HeadMarginal,
+    Lacking,
     Manifest,
     Measure,
+    Moved,
     PolicyPair,
     RewardSummary,
+    Round,
+    SelectionReward,
     Source,
     Spent,
     Tokens,
 )
 from outputs.report import DIALOGUES_SHOWN, render_report, to_read, write_report
+from schemas.judgement import Interval
 from schemas.record import Record
 
 CHROMIUM = shutil.which("chromium")
@@ -34,6 +41,10 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BACKWARDS = "\u202eabc\u202d \u2067def \u05d0\u05d1"
+LONG = "w" * 10_000
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 XSS = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}</style>"
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -77,9 +88,20 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
-def hostile_manifest() -> Manifest:
+def _hostile_head(x: str) -> HeadMarginal:
+    corrected = Interval(0.3, 0.2, 0.4, 9)
+    known = HeadMarginal(family=x, head=x, label=x, real=0.5, synthetic_before=0.4, synthetic_after=0.3)
+    return known.model_copy(update={"after_corrected": corrected, "requested": 0.2, "note": x})
+
+
+def _hostile_feasible(x: str) -> Feasible:
+    lacking = (Lacking(head=x, label=x, turns=3, tolerances=2),)
+    sizes = {"wanted": 2, "single": 1, "joint": 1, "effective": 1}
+    return Feasible(family=x, status="infeasible_for_size", lacking=lacking, **sizes)
+
+
+def hostile_manifest(x: str = XSS) -> Manifest:
     """Every text of a manifest is an attack."""
-    x = XSS
     return Manifest(
         recipe=x,
         pretty_name=x,
@@ -96,8 +118,15 @@ def hostile_manifest() -> Manifest:
         realism=(
             Measure(family=x, name=x, group=x, value=0.5, low=0.4, high=0.6, note=x),
             Measure(family=x, name=x, group=x, value=None, note=x),
+            Measure(family=x, name=x, group=LABEL_DISTANCES, value=None, note=x),
         ),
-        heads=(HeadMarginal(family=x, head=x, label=x, real=0.5, synthetic_before=0.4, synthetic_after=0.3),),
+        heads=(_hostile_head(x),),
+        feasible=(_hostile_feasible(x),),
+        rounds=(Round(number=1, family=x, groups=1, made=1, valid=1, matched=1, accepted=1, acceptance=1.0),),
+        moved=(Moved(family=x, latent=x, value=x, fitted=0.1, drawn=0.2, status="moved", head=x, label=x),),
+        divergence={x: 0.1},
+        uncontrolled={x: (x,)},
+        selection_reward=(SelectionReward(family=x, value=None, note=x),),
         rewards=(RewardSummary(name=x, policy=x, family=x, mean=None, none_reasons={x: 1}),),
         policies=(PolicyPair(family=x, measure=x, first=x, second=x, note=x),),
         none_rewards={x: {x: 1}},
@@ -112,25 +141,25 @@ def hostile_manifest() -> Manifest:
     )
 
 
-def hostile_record() -> Record:
+def hostile_record(x: str = XSS) -> Record:
     record = tutoring(1)
     dialogue = record.dialogue
     scenario = dialogue.scenario
-    facts = tuple(f.model_copy(update={"slot": XSS, "text": XSS, "value": XSS}) for f in scenario.facts)
+    facts = tuple(f.model_copy(update={"slot": x, "text": x, "value": x}) for f in scenario.facts)
     views = {**scenario.views, "teacher": scenario.views["teacher"].model_copy(update={"facts": facts})}
     changed = scenario.model_copy(
-        update={"family": XSS, "domain": XSS, "goal": XSS, "views": views, "session_latents": {XSS: XSS}}
+        update={"family": x, "domain": x, "goal": x, "views": views, "session_latents": {x: x}}
     )
     turns = tuple(
         t.model_copy(
             update={
-                "role": XSS,
-                "text": XSS,
-                "intent_requested": XSS,
-                "acts": (XSS,),
-                "labels": {XSS: XSS},
-                "answer": XSS,
-                "facts_disclosed": (XSS, "f1"),
+                "role": x,
+                "text": x,
+                "intent_requested": x,
+                "acts": (x,),
+                "labels": {x: x},
+                "answer": x,
+                "facts_disclosed": (x, "f1"),
             }
         )
         for t in dialogue.turns
@@ -167,7 +196,13 @@ def test_what_is_missing_is_shown_with_its_reason():
 def test_an_empty_manifest_makes_a_page_that_says_so():
     page = render_report(Manifest(recipe="r", status="interrupted", target=4), [])
     Tags(page)
-    for words in ("Nothing was counted.", "Not measured", "No labels", "No reward was computed", "No group was played"):
+    for words in (
+        "Nothing was counted.",
+        "Not measured",
+        "Nothing was selected",
+        "No reward was computed",
+        "No group was played",
+    ):
         assert words in page
 
 
@@ -223,21 +258,37 @@ def complaints(page: Page) -> list[str]:
 
 
 @pytest.mark.browser
-def test_the_page_opens_in_a_browser_without_a_complaint(tmp_path: Path, page: Page, complaints: list[str]):
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_page_opens_in_a_browser_without_a_complaint(
+    tmp_path: Path, page: Page, complaints: list[str], viewport: ViewportSize
+):
     write_report(tmp_path / "report.html", full_manifest(), records())
+    page.set_viewport_size(viewport)
     page.goto((tmp_path / "report.html").as_uri())
     assert page.title() == "Quickstart dialogues: report"
     assert page.locator("article.dialogue").count() == DIALOGUES_SHOWN
     for link in page.locator("nav a").all():
         assert page.locator(link.get_attribute("href") or "none").count() == 1
+    for mark in page.locator("#selection details[open] circle").all():
+        assert mark.is_visible()
+    names = page.locator("#selection .row:not(.axis) > :first-child")
+    assert names.count() > 30
+    assert names.evaluate_all("all => Math.min(...all.filter(e => e.offsetWidth).map(e => e.offsetWidth))") > 100
     assert complaints == []
 
 
 @pytest.mark.browser
-def test_hostile_text_runs_nothing_in_a_browser(tmp_path: Path, page: Page, complaints: list[str]):
-    write_report(tmp_path / "report.html", hostile_manifest(), [hostile_record()])
-    page.goto((tmp_path / "report.html").as_uri())
-    assert page.locator(".bubble").first.inner_text() == XSS
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_hostile_text_is_shown_as_text(tmp_path: Path, page: Page, complaints: list[str], viewport: ViewportSize):
+    page.set_viewport_size(viewport)
+    for text in (XSS, BACKWARDS, LONG):
+        write_report(tmp_path / "report.html", hostile_manifest(text), [hostile_record(text)])
+        page.goto((tmp_path / "report.html").as_uri())
+        assert page.locator(".bubble").first.inner_text() == text
+        assert page.locator("#selection h3.family").text_content() == text.replace("_", " ")
+        assert page.locator("#selection img, #selection script").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+        assert page.locator("#selection details[open] summary").first.is_visible()
     assert complaints == []
 
 
