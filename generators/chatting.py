@@ -25,7 +25,7 @@ from schemas.dialogue import Move, Turn
 from schemas.identity import rng
 from schemas.scenario import Fact, View
 
-_PLAYED: tuple[Intent, ...] = ("answer", "answer_ask", "ask", "share", "react", "accept", "decline")
+DRAWN: tuple[Intent, ...] = ("answer", "answer_ask", "ask", "share", "react", "accept", "decline")
 _UNASKED: tuple[Intent, ...] = ("ask", "share", "react", "accept", "decline")
 _AGAIN: tuple[Intent, ...] = ("ask", "share")
 """After a message of one's own."""
@@ -163,10 +163,12 @@ def _drawn(talk: Talk, latents: FittedLatents, asked: bool) -> str:
         return "ask"
     assert latents.intents is not None
     previous = (talk.mine[-1].intent_requested or START) if talk.mine else START
-    plays = _AGAIN if turns[-1].role == "user" else _PLAYED if asked else _UNASKED
+    plays = _AGAIN if turns[-1].role == "user" else DRAWN if asked else _UNASKED
     act = "ask" if asked else act_of([t.text or "" for t in turns[-1:]])
     draws = rng(talk.scenario.seed, "intent", len(turns))
-    drawn = latents.intents.draw(previous, act, len(talk.mine), draws, [name for name in INTENTS if name not in plays])
+    cannot: list[Intent] = [name for name in INTENTS if name not in plays]
+    weights = talk.scenario.plan.get("intent_weights", {})
+    drawn = latents.intents.draw(previous, act, len(talk.mine), draws, cannot, weights)
     if drawn not in ("accept", "react"):
         return drawn
     return "answer" if asked else "react"  # "thats wild" answers no question

@@ -33,23 +33,36 @@ class Watch:
 UNWATCHED = Watch()
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What has happened already, and how long it goes on."""
+
+    turns: Sequence[Turn] = ()
+    most: int | None = None
+    """Turns that follow at the most: then it ends as `window`. None: until the family ends it."""
+
+
+FRESH = Start()
+
+
 async def play(
     family: Family,
     speakers: Mapping[str, Speaker],
     scenario: Scenario,
     services: Services,
-    prefix: Sequence[Turn] = (),
+    start: Start = FRESH,
     watch: Watch = UNWATCHED,
 ) -> Dialogue:
-    """Play on from `prefix` (empty: from the start) to the ending. A content fault is data: it ends the dialogue as a
-    fault.
-    """
+    """Play on from `start` to the ending. A content fault is data: it ends the dialogue as a fault."""
     listener = Listener(scenario, family.partner)
     turns: list[Turn] = []
-    for turn in prefix:
+    for turn in start.turns:
         turns.append(_labelled(turn, watch.found(listener.hear(turn))) if watch.detectors else turn)
         listener.keep(turns[-1])
     while not isinstance(step := family.next(scenario, turns), Ending):
+        if start.most is not None and len(turns) - len(start.turns) >= start.most:
+            step = Ending(reason="window")
+            break
         try:
             turn, again = await _said(family, speakers[step.role], scenario, turns, step, services), list[str]()
             found = watch.found(listener.hear(turn))

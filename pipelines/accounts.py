@@ -50,9 +50,10 @@ class Ledger:
 
     def spent(self, recipe: Recipe, accepted: int) -> tuple[dict[str, Tokens], Spent]:
         """By role, and in all; of every invocation that asked for anything."""
-        total: dict[str, Any] = {"usage": {}, "endpoints": {}, **dict.fromkeys(_PEAKS, 0.0)}
+        total: dict[str, Any] = {"usage": {}, "labels": {}, "endpoints": {}, **dict.fromkeys(_PEAKS, 0.0)}
         for invocation in self._invocations.values():
             add(total["usage"], invocation["usage"])
+            add(total["labels"], invocation.get("labels", {}))
             add(total["endpoints"], invocation["endpoints"])
             total.update({name: max(total[name], invocation[name]) for name in _PEAKS})
         roles = {role: _tokens(usage, _price(recipe, role)) for role, usage in sorted(total["usage"].items())}
@@ -62,6 +63,7 @@ class Ledger:
             tokens=in_all,
             tokens_an_accepted=_each(in_all.prompt + in_all.completion, accepted),
             cost_an_accepted=None if in_all.cost is None else _each(in_all.cost, accepted),
+            labels=_labels(total["labels"]),
             endpoints={name: _endpoint(told) for name, told in sorted(total["endpoints"].items())},
             worker_peak_mb=round(total["peak_mb"], 1) or None,
             loop_lag_p99_ms=total["lag_p99_ms"] or None,
@@ -81,7 +83,20 @@ def _summed(counts: tuple[Counts, ...]) -> dict[str, Any]:
     for each in counts:
         total.add(each)
     endpoints = {n: {k: v for k, v in told.items() if k not in GAUGES} for n, told in total.endpoints.items()}
-    return {"usage": total.usage, "endpoints": endpoints, **{name: getattr(total, name) for name in _PEAKS}}
+    return {
+        "usage": total.usage,
+        "labels": total.labels,
+        "endpoints": endpoints,
+        **{name: getattr(total, name) for name in _PEAKS},
+    }
+
+
+def _labels(used: Mapping[str, Mapping[str, float]]) -> dict[str, Tokens]:
+    """By the file of a reward: that is what its labels are called."""
+    named: dict[str, Any] = {}
+    for path, usage in sorted(used.items()):
+        add(named.setdefault(path.split(".")[-2], {}), usage)
+    return {name: _tokens(usage, None) for name, usage in named.items() if usage["calls"] or usage["replayed"]}
 
 
 def _price(recipe: Recipe, role: str) -> Price | None:
@@ -96,6 +111,7 @@ def _tokens(usage: Mapping[str, float], price: Price | None) -> Tokens:
         cached=int(usage.get("cached_tokens", 0)),
         calls=int(usage.get("calls", 0)),
         replayed=int(usage.get("replayed", 0)),
+        seconds=round(usage.get("seconds", 0.0), 2),
     )
     return counted if price is None else counted.model_copy(update={"cost": cost(counted, price)})
 
@@ -117,6 +133,7 @@ def _in_all(roles: Mapping[str, Tokens]) -> Tokens:
         cached=sum(t.cached for t in roles.values()),
         calls=sum(t.calls for t in roles.values()),
         replayed=sum(t.replayed for t in roles.values()),
+        seconds=round(sum(t.seconds for t in roles.values()), 2),
         cost=sum(costs) if costs and len(costs) == len(asked) else None,
     )
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from outputs.parquet import write_table
-from pipelines.shards import Shard
+from pipelines.shards import Shard, branches_of
 from schemas.table import SCHEMA
 
 
@@ -15,21 +15,34 @@ def commit(shard: Shard, folder: Path, siblings: int) -> Path | None:
     """One Parquet file under a deterministic name, rows sorted by id: a repeated commit overwrites itself.
 
     A shard whose rows are not all there is kept as a partial one, its whole groups of `siblings` dialogues only; None
-    when it has none. Raises StorageError.
+    when it has none. Branches of its dialogues lie in a file of their own, which is there before the shard is. Raises
+    StorageError.
     """
     spool = shard.spool_path(folder)
     rows = _read(spool)
-    finished = rows.num_rows == (shard.stop - shard.start) * siblings
     groups, ids = rows["group_id"].to_pylist(), rows["dialogue_id"].to_pylist()
-    members = Counter(groups)
+    own = [origin is None for origin in rows["origin"].to_pylist()]
+    members = Counter(group for group, dialogue in zip(groups, own, strict=True) if dialogue)
+    finished = members.total() == (shard.stop - shard.start) * siblings
     whole = sorted((n for n, group in enumerate(groups) if members[group] == siblings), key=ids.__getitem__)
     path = shard.path(folder) if finished else shard.partial_path(folder)
     if whole:
-        write_table(path, rows.take(whole))
+        _write(branches_of(path), rows, [n for n in whole if not own[n]])
+        write_table(path, rows.take([n for n in whole if own[n]]))
     if finished:
-        shard.partial_path(folder).unlink(missing_ok=True)
+        partial = shard.partial_path(folder)
+        for old in (partial, branches_of(partial)):
+            old.unlink(missing_ok=True)
     spool.unlink()
     return path if whole else None
+
+
+def _write(path: Path, rows: pa.Table, branches: list[int]) -> None:
+    """What an earlier commit wrote goes, where there are none now."""
+    if branches:
+        write_table(path, rows.take(branches))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _read(spool: Path) -> pa.Table:

@@ -35,6 +35,7 @@ from pipelines.recipe import Recipe
 from pipelines.rolling import Rolled, Roller
 from pipelines.rundir import RunDir
 from pipelines.services import DialogueCalls, Models
+from pipelines.steered import case_rng
 from pipelines.worker import first_error
 from schemas.contracts import Detector, Services
 from schemas.errors import InputError, did_you_mean
@@ -217,7 +218,7 @@ def _rollers(work: Work, models: Models, journal: Journal) -> dict[str, Roller]:
             entry=entry,
             prior=prior(entry.family, seed),
             seed=seed,
-            case=lambda scenario: rng(recipe.seed, scenario.family, scenario.index),  # as in `scenarios.group`
+            case=lambda scenario: case_rng(recipe.seed, scenario.family, scenario.index, scenario.plan.get("draw", 0)),
             speakers=dict.fromkeys(entry.family.speakers, Verbatim()) if work.scripted else None,
             watch=UNWATCHED if work.scripted else Watch(detectors, recipe.remakes),
             services=services,

@@ -41,6 +41,8 @@ class Counts:
     """Dialogues going on."""
     usage: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     """By role: fields of `services.Usage`."""
+    labels: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    """By reward: of `usage`, what its labels took."""
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """By address: what `Endpoint.told` tells, added up over workers."""
     restarts: int = 0
@@ -64,6 +66,7 @@ class Counts:
         self.valid += more.valid
         self.turns += more.turns
         add(self.usage, more.usage)
+        add(self.labels, more.labels)
         add(self.endpoints, {name: _lasting(told) for name, told in more.endpoints.items()})
         self.restarts += more.restarts
         self.peak_mb = max(self.peak_mb, more.peak_mb)
@@ -257,9 +260,11 @@ def _counts(workers: Sequence[_Worker]) -> Counts:
         total.turns += progress.get("turns", 0)
         total.live += progress.get("live", 0)
         add(total.usage, now.get("usage", {}))
+        add(total.labels, now.get("labels", {}))
         add(total.endpoints, now.get("endpoints", {}))
         for life in worker.before:
             add(total.usage, life.get("usage", {}))
+            add(total.labels, life.get("labels", {}))
             add(total.endpoints, {name: _lasting(told) for name, told in life.get("endpoints", {}).items()})
         total.restarts += worker.restarts
         end = now.get("end", {})

@@ -59,9 +59,9 @@ DEFAULT_REWARDS = (
     "rewards.success.Success",
     "rewards.turns_to_success.TurnsToSuccess",
     "rewards.discounted_return.DiscountedReturn",
-    "rewards.information_gained.InformationGained",
+    "rewards.information_gain.InformationGain",
     "rewards.questions_asked.QuestionsAsked",
-    "rewards.volunteered.Volunteered",
+    "rewards.volunteering.Volunteering",
 )
 
 
@@ -113,6 +113,10 @@ class Recipe(Part):
     oversample: Annotated[float, Field(strict=True, ge=1, le=100)] = 1.3
     """Dialogues a round plays for each one still wanted."""
     max_rounds: Count = 5
+    drift: Annotated[float, Field(strict=True, ge=0, le=10)] = 0.5
+    """Most nats of KL divergence by which the latents of simulated people may move from their fit, so that what real
+    users do and the pool lacks comes more often; 0: never.
+    """
 
     @field_validator("families")
     @classmethod

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from generators.play import Watch, play
+from generators.play import Start, Watch, play
 from generators.resampling import Public, Weighed, candidates, effective, weigh
 from pipelines.forecast_rows import LEAST_EFFECTIVE, Cut, Rate
 from pipelines.recipe_families import FamilyEntry
@@ -123,7 +123,7 @@ class Roller:
             update={"dialogue_id": name, "seed": derive(self.seed, of, cut.turn, kind, n)}
         )
         speakers = self.speakers or self.entry.cast(scenario.policy)
-        dialogue = await play(family, speakers, scenario, self._services(name), branch.turns, self.watch)
+        dialogue = await play(family, speakers, scenario, self._services(name), Start(branch.turns), self.watch)
         return dialogue.model_copy(update={"origin": Origin(dialogue_id=of, turn=cut.turn, candidate=n)})
 
     def _services(self, name: str) -> Services:

@@ -9,11 +9,13 @@ from typing import Literal
 
 import orjson
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from outputs.files import write_text
+from outputs.manifest import Feasible, Moved, Round
 from pipelines.recipe import Recipe, dump_yaml
-from pipelines.shards import Shard
+from pipelines.shards import Shard, branches_of, round_of
+from pipelines.steered import Steering
 from schemas.errors import DataError, RunError, StorageError
 from schemas.scenario import Value
 
@@ -26,12 +28,35 @@ class Plan(Value):
     round: int
     groups: dict[str, tuple[int, int]]
     """Family -> indices [start, stop)."""
+    steering: dict[str, Steering] = Field(default_factory=dict)
+    """By family, where its latents are not drawn as fitted."""
+    lead: bool = False
+    """The part of the round that was played while the selection before it ran."""
+
+
+class Outcome(Value):
+    """What the selection after a round found: a journalled decision, too."""
+
+    rounds: tuple[Round, ...]
+    """One a family."""
+    made: dict[str, int]
+    """Family -> dialogues so far."""
+    feasible: tuple[Feasible, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    """For the next round."""
+    divergence: dict[str, float] = Field(default_factory=dict)
+    uncontrolled: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Family -> heads of which labels are lacking that no latent moves."""
+    steering: dict[str, Steering] = Field(default_factory=dict)
+    """Of the next round."""
 
 
 class RunDir:
     def __init__(self, path: Path):
         self.path = path
         self.config = path / "config.resolved.yaml"
+        self.scored = path / "rewards.resolved.yaml"
+        """The recipe of `overture score`, where its rewards are those of the published rows."""
         self.manifest = path / "manifest.json"
         self.journal = path / "journal"
         self.shards = path / "shards"
@@ -82,31 +107,57 @@ class RunDir:
 
     def read_config(self) -> Recipe:
         """The recipe of the run. Raises DataError."""
-        if not self.config.is_file():
-            raise DataError(
-                f"{self.config}: not there; {self.path} is not a run directory, give one that a run has made"
-            )
+        return self._recipe(self.config)
+
+    def read_scored(self) -> Recipe:
+        """The recipe whose rewards the rows have or are to have. Raises DataError."""
+        return self._recipe(self.scored if self.scored.is_file() else self.config)
+
+    def _recipe(self, path: Path) -> Recipe:
+        if not path.is_file():
+            raise DataError(f"{path}: not there; {self.path} is not a run directory, give one that a run has made")
         try:
-            return Recipe.model_validate(yaml.safe_load(self.config.read_text()))
+            return Recipe.model_validate(yaml.safe_load(path.read_text()))
         except (ValidationError, yaml.YAMLError) as error:
             first = str(error).splitlines()[0]
-            raise DataError(f"{self.config}: cannot be read back ({first}); start again with another --out") from None
+            raise DataError(f"{path}: cannot be read back ({first}); start again with another --out") from None
 
     def write_config(self, recipe: Recipe) -> None:
         write_text(self.config, dump_yaml(recipe))
 
     def read_plans(self) -> list[Plan]:
+        """One a round, without the leads."""
+        return [plan for plan in self._plans() if not plan.lead]
+
+    def read_leads(self) -> dict[int, Plan]:
+        """By round: what was played of it while the selection before it ran."""
+        return {plan.round: plan for plan in self._plans() if plan.lead}
+
+    def _plans(self) -> list[Plan]:
         return [Plan.model_validate(orjson.loads(p.read_bytes())) for p in sorted(self.plans.glob("r*.json"))]
 
     def write_plan(self, plan: Plan) -> None:
-        write_text(self.plans / f"r{plan.round:03d}.json", plan.model_dump_json())
+        lead = ".lead" if plan.lead else ""
+        write_text(self.plans / f"r{plan.round:03d}{lead}.json", plan.model_dump_json())
 
-    def shard_paths(self) -> list[Path]:
-        """Every shard that has rows: finished, or the whole groups of an unfinished one."""
+    def read_outcomes(self) -> list[Outcome]:
+        """Of all selections so far, by round."""
+        return [Outcome.model_validate_json(p.read_bytes()) for p in sorted(self.plans.glob("s*.json"))]
+
+    def write_outcome(self, number: int, outcome: Outcome) -> None:
+        write_text(self.plans / f"s{number:03d}.json", outcome.model_dump_json())
+
+    def shard_paths(self, through: int | None = None) -> list[Path]:
+        """Every shard that has rows, finished or the whole groups of an unfinished one; of rounds up to `through`."""
         finished = sorted(p for p in self.shards.glob("*.parquet") if not p.name.endswith(".partial.parquet"))
         done = {p.name for p in finished}
         partial = sorted(self.shards.glob("*.partial.parquet"))
-        return finished + [p for p in partial if p.name.replace(".partial", "") not in done]
+        found = finished + [p for p in partial if p.name.replace(".partial", "") not in done]
+        return found if through is None else [p for p in found if round_of(p) <= through]
+
+    def branch_paths(self) -> list[Path]:
+        """Of the same shards, what has branches."""
+        return [path for path in map(branches_of, self.shard_paths()) if path.exists()]
 
 
 def all_done(shards: list[Shard], folder: Path) -> bool:

@@ -1,15 +1,18 @@
 """From (family, index, sibling) to a scenario with its identity: content decides, never order (law 9)."""
 
 from pipelines.recipe_families import FamilyEntry
+from pipelines.steered import AS_FITTED, Steering, sample
 from schemas.identity import derive, rng, stable_hash
 from schemas.scenario import Policy, Scenario
 
 
-def group(entry: FamilyEntry, index: int, seed: int, fingerprint: str) -> list[Scenario]:
+def group(
+    entry: FamilyEntry, index: int, seed: int, fingerprint: str, steering: Steering = AS_FITTED
+) -> list[Scenario]:
     """The siblings of a case: the same scenario, latents and seeds under each policy, in each of the family's variants;
     the second and later samples of a policy have seeds of their own. `fingerprint`: of generation.
     """
-    case = entry.family.sample(rng(seed, entry.name, index))
+    case = sample(entry.family, seed, index, steering)
     group_id = stable_hash(fingerprint, entry.name, index)
     play = derive(seed, entry.name, index, "play")
     policies = [drawn(choice, play, place) for place, choice in enumerate(entry.policies)]

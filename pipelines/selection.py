@@ -8,21 +8,37 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from discriminators.user_turns import Sample
+from filters.distribution_match import DistributionMatch
+from outputs.manifest import Feasible, SelectionReward
 from outputs.publish import Decision
-from outputs.store import read_records
+from outputs.store import read_records, read_table
+from pipelines import selection_figures as figures
 from pipelines.recipe import Recipe
 from pipelines.recipe_families import FamilyEntry
 from pipelines.reference import Reference
 from pipelines.scoring import PER_SIDE, Scorer, fit_scorer, unscored
+from pipelines.sketches import Sketches, of_dialogues
+from pipelines.steering import Observed
 from schemas.contracts import EmbedTexts
 from schemas.dialogue import Dialogue
 from schemas.identity import derive
 from schemas.judgement import Judged, Realism, Selection
 from schemas.record import Record
+
+
+class Matched(NamedTuple):
+    """What a family's pool could give, what was chosen of it, and what it is like: the next round's latents follow
+    from that.
+    """
+
+    feasible: Feasible
+    reward: SelectionReward
+    seen: Observed
 
 
 @dataclass(slots=True)
@@ -34,6 +50,8 @@ class Pool:
     """Dialogues by family."""
     made: Counter[str] = field(default_factory=Counter[str])
     valid: Counter[str] = field(default_factory=Counter[str])
+    matched: dict[str, Matched] = field(default_factory=dict[str, Matched])
+    """Of the families that were matched."""
 
 
 @dataclass(slots=True)
@@ -78,19 +96,45 @@ def _family(
     scorer = None if reference is None else _fit(recipe, entry, shards, whole, groups.lengths, reference, embed)
     members = _members(shards, entry, whole)
     judged = map(unscored, members) if scorer is None else scorer.judged(members)
+    seen = Observed(entry.family, () if scorer is None else scorer.given.names)
+    judged = _observed(judged, seen)
     realism: dict[str, tuple[Realism, dict[str, str]]] = {}
     sketches = _sketches(recipe, judged, realism)
     left = set(realism)
     if not left:
         return
     for number, selector in enumerate(recipe.selectors):
-        table = _rows(sketches[number], left)
-        for dialogue_id, selection in selector.select(table, quota, derive(recipe.seed, "select", entry.name)):
+        table = of_dialogues(sketches[number], left)
+        chosen = dict(selector.select(table, quota, derive(recipe.seed, "select", entry.name)))
+        for dialogue_id, selection in chosen.items():
             scores, labels = realism[dialogue_id]
             pool.decisions[dialogue_id] = Decision(selection, realism=scores, labels=labels)
-            if not selection.keep:
-                left.discard(dialogue_id)
+        left = {name for name, selection in chosen.items() if selection.keep}
+        if isinstance(selector, DistributionMatch) and (found := selector.feasibility(table, quota)) is not None:
+            feasible = figures.feasible(entry.name, found, None if scorer is None else scorer.given)
+            reward = figures.selection_reward(entry.name, table, chosen)
+            pool.matched[entry.name] = Matched(feasible, reward, seen)
     pool.accepted[entry.name] = len(left)
+
+
+def valid_dialogues(recipe: Recipe, shards: Sequence[Path]) -> dict[str, int]:
+    """By family, those of whole, valid groups: what could be kept at the most."""
+    siblings = {entry.name: entry.siblings for entry in recipe.families}
+    found: Counter[tuple[str, str]] = Counter()
+    for path in shards:
+        table = read_table(path, ("family", "group_id", "selection"))
+        rows = zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
+        found.update((family, group) for family, group, selection in rows if selection is None)
+    valid: Counter[str] = Counter()
+    for (family, _), members in found.items():
+        valid[family] += members if members == siblings.get(family) else 0
+    return dict(valid)
+
+
+def _observed(judged: Iterable[Judged], seen: Observed) -> Iterator[Judged]:
+    for item in judged:
+        seen.add(item)
+        yield item
 
 
 def _survey(shards: Sequence[Path], entry: FamilyEntry, pool: Pool) -> _Groups:
@@ -130,24 +174,11 @@ def _sketches(
     recipe: Recipe, judged: Iterable[Judged], realism: dict[str, tuple[Realism, dict[str, str]]]
 ) -> list[pa.Table]:
     """One table a selector; fills `realism` with what publishing needs."""
-    columns: list[list[dict[str, object]]] = [[] for _ in recipe.selectors]
+    sketches = Sketches(recipe.selectors)
     for item in judged:
         realism[item.dialogue.id] = (item.realism, item.labels)
-        for rows, selector in zip(columns, recipe.selectors, strict=True):
-            rows.append(_row(item, selector.sketch(item)))
-    return [pa.Table.from_pylist(rows) for rows in columns]
-
-
-def _row(judged: Judged, sketch: Mapping[str, object]) -> dict[str, object]:
-    return {"dialogue_id": judged.dialogue.id, "group_id": judged.dialogue.scenario.group_id, **sketch}
-
-
-def _rows(table: pa.Table, ids: set[str]) -> pa.Table:
-    return (
-        table.filter(pa.array([i in ids for i in table["dialogue_id"].to_pylist()], pa.bool_()))
-        if len(table)
-        else table
-    )
+        sketches.add(item)
+    return sketches.tables()
 
 
 def _of(shards: Sequence[Path], entry: FamilyEntry) -> Iterator[Record]:

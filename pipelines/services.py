@@ -1,14 +1,15 @@
 """The services a dialogue is played with: every call through the journal, every prompt kept for the leak scan."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from inference.client import Connections, HttpChatModel, HttpEmbedder, Prepared
+from inference.client import Connections, HttpChatModel, Prepared
 from inference.pool import Pool
 from pipelines.confined import passes
 from pipelines.journal import Answer, Journal, Place
@@ -56,6 +57,8 @@ class Usage:
     completion_tokens: int = 0
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
+    seconds: float = 0.0
+    """That its answers were waited for, in queues too."""
 
     def add(self, reply: ChatReply) -> None:
         self.calls += 1
@@ -77,19 +80,40 @@ class Prompt:
 
 @dataclass(slots=True)
 class DialogueCalls:
-    """The journalled calls of one dialogue."""
+    """The journalled calls of one dialogue, or of a branch of it."""
 
     journal: Journal
     dialogue_id: str
     usage: Mapping[str, Usage]
     """By role; of the whole worker."""
+    known: InitVar[Mapping[Place, Answer] | None] = None
+    """What was answered before; None: the journal is asked."""
+    labels: dict[str, Usage] = field(default_factory=dict[str, Usage])
+    """By reward; of the whole worker."""
+    reward: str | None = None
+    """That the calls are for now; None: for the dialogue itself."""
+    branch: str = ""
     prompts: list[Prompt] = field(default_factory=list[Prompt])
     held: dict[str, int] = field(default_factory=dict[str, int])
     """Tokens of each role's last context, which its endpoint has cached."""
+    took: Usage = field(default_factory=Usage)
+    """Calls and tokens of this dialogue or branch, journalled ones included."""
     answered: Mapping[Place, Answer] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.answered = self.journal.answers(self.dialogue_id)
+    def __post_init__(self, known: Mapping[Place, Answer] | None) -> None:
+        self.answered = self.journal.answers(self.dialogue_id) if known is None else known
+
+    def branched(self, path: str) -> "DialogueCalls":
+        """Those of a branch, which are for the same reward."""
+        return replace(self, known=self.answered, branch=path, prompts=[], held={}, took=Usage())
+
+    def place(self, turn: int, step: str, attempt: int = 0) -> Place:
+        return Place(self.branch, turn, step, attempt)
+
+    def counted(self, role: str) -> list[Usage]:
+        """Where an answer to this role's request is counted."""
+        found = [self.usage[role]]
+        return found if self.reward is None else [*found, self.labels.setdefault(self.reward, Usage())]
 
     def recall(self, place: Place, request: str) -> bytes | None:
         """The journalled answer to this very request; None when there is none."""
@@ -130,30 +154,46 @@ class JournalledChat:
         if speaks:
             self.calls.prompts.append(Prompt(self.role, request.key.turn, request.messages))
         asked = self.model.prepare(request)
-        place = Place("", request.key.turn, request.key.step, request.key.attempt)
+        place = self.calls.place(request.key.turn, request.key.step, request.key.attempt)
         known = self.calls.recall(place, asked.hash)
-        usage = self.calls.usage[self.role]
-        if known is not None:
+        reply = await self._sent(asked, place) if known is None else self._replayed(known)
+        self.calls.took.add(reply)
+        if speaks and known is None:
+            self.calls.held[self.role] = reply.prompt_tokens + reply.completion_tokens
+        return reply
+
+    def _replayed(self, known: bytes) -> ChatReply:
+        for usage in self.calls.counted(self.role):
             usage.replayed += 1
-            return _decoded(known)
+        return _decoded(known)
+
+    async def _sent(self, asked: Prepared, place: Place) -> ChatReply:
+        counted, began = self.calls.counted(self.role), time.monotonic()
         try:
             reply = await self.model.send(asked)
         except ContentError as fault:
             if fault.reply is not None:
-                usage.add(fault.reply)
+                _count(counted, fault.reply, began)
             await self.calls.keep(place, asked.hash, _encoded_fault(fault))
             raise
-        usage.add(reply)
-        if speaks:
-            self.calls.held[self.role] = reply.prompt_tokens + reply.completion_tokens
+        _count(counted, reply, began)
         await self.calls.keep(place, asked.hash, orjson.dumps(reply))
         return reply
+
+
+class Embedding(Protocol):
+    """What makes vectors of a model's name, or has made them."""
+
+    @property
+    def model(self) -> str: ...
+
+    async def embed(self, texts: Sequence[str]) -> "np.ndarray": ...
 
 
 class Phrases:
     """Vectors of texts that many dialogues compare with: asked for once a worker, and journalled under no dialogue."""
 
-    def __init__(self, model: HttpEmbedder, journal: Journal):
+    def __init__(self, model: Embedding, journal: Journal):
         self._model = model
         self._calls = DialogueCalls(journal, _NO_DIALOGUE, {})
         self._known: dict[str, np.ndarray] = {}
@@ -186,7 +226,7 @@ class Phrases:
 class JournalledEmbedder:
     """An Embedder whose vectors are asked for once a dialogue."""
 
-    model: HttpEmbedder
+    model: Embedding
     calls: DialogueCalls
     known: Phrases
 
@@ -196,7 +236,7 @@ class JournalledEmbedder:
         if not texts:
             return await self.model.embed(texts)
         hashed = stable_hash(self.model.model, list(texts))
-        place = Place("", -1, f"embed/{hashed[:16]}", 0)
+        place = self.calls.place(-1, f"embed/{hashed[:16]}")
         known = self.calls.recall(place, hashed)
         if known is None:
             vectors = (await self.model.embed(texts)).astype(np.float32)
@@ -218,7 +258,7 @@ class JournalledVerify:
     async def __call__(self, verifier: Verifier, answer: str, turn: int) -> Checked:
         if verifier.kind != "python":
             return await by_code(verifier, answer, turn)
-        place, hashed = Place("", turn, "verify", 0), stable_hash(answer, verifier.tests)
+        place, hashed = self.calls.place(turn, "verify"), stable_hash(answer, verifier.tests)
         known = self.calls.recall(place, hashed)
         if known is not None:
             return Checked(*orjson.loads(known))
@@ -233,6 +273,8 @@ class Models:
 
     def __init__(self, connections: Connections, roles: Mapping[str, RoleModel], embedder: EndpointSpec):
         self.usage = {role: Usage() for role in roles}
+        self.labels: dict[str, Usage] = {}
+        """Of them what rewards asked for, by reward."""
         self._chat: dict[str, HttpChatModel] = {}
         for role, model in roles.items():
             self._chat[role] = connections.chat(*model.endpoints)
@@ -267,6 +309,12 @@ class Models:
             pool = self._chat[role].pool
             found[pool] = found.get(pool, 0) + tokens
         return found
+
+
+def _count(counted: Iterable[Usage], reply: ChatReply, began: float) -> None:
+    for usage in counted:
+        usage.add(reply)
+        usage.seconds += time.monotonic() - began
 
 
 def _encoded_fault(fault: ContentError) -> bytes:

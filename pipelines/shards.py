@@ -34,6 +34,16 @@ class Shard(Value):
         return folder / f"{self.name}.spool"
 
 
+def branches_of(path: Path) -> Path:
+    """The rows of branches of a shard's dialogues, if there are any: where whoever reads dialogues does not look."""
+    return path.parent / "branches" / path.name
+
+
+def round_of(path: Path) -> int:
+    """Of a shard's file, by its name."""
+    return int(path.name[1:4])
+
+
 def cut(position: int, start: int, stop: int, round_: int, groups_a_shard: int) -> list[Shard]:
     return [
         Shard(position=position, start=at, stop=min(at + groups_a_shard, stop), round=round_)
@@ -55,13 +65,14 @@ class Spool:
         except OSError as error:
             raise self._storage(error) from None
         self.rows = 0
+        """Dialogues: branches of them are none."""
 
     def add(self, record: Record) -> None:
         try:
             self._file.write(orjson.dumps(to_row(record)) + b"\n")
         except OSError as error:
             raise self._storage(error) from None
-        self.rows += 1
+        self.rows += record.dialogue.origin is None
 
     def close(self) -> None:
         try:

@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from filters.prompt_leak import prompt_leak
 from generators.play import Watch, play
 from inference.client import Connections
 from inference.transport import PATIENCE
 from pipelines.admission import Admission
+from pipelines.branching import Branches
 from pipelines.journal import Journal
 from pipelines.lag import Lag
 from pipelines.loop import new_loop
@@ -34,6 +35,7 @@ from pipelines.recipe import Recipe
 from pipelines.scenarios import group
 from pipelines.services import DialogueCalls, Models, Prompt, RoleModel
 from pipelines.shards import Shard, Spool
+from pipelines.steered import AS_FITTED, Steering
 from schemas.chat import EndpointSpec
 from schemas.contracts import Detector, Filter, GroupReward, Reward, Services
 from schemas.dialogue import Dialogue
@@ -65,6 +67,8 @@ class Job(Value):
     fingerprint: str
     """Of generation."""
     shards: tuple[Shard, ...]
+    steering: dict[str, Steering] = Field(default_factory=dict)
+    """By family; none: as fitted."""
     roles: dict[str, RoleModel]
     embedder: EndpointSpec
     journal: Path
@@ -101,6 +105,8 @@ class Worker:
         self._open: dict[Shard, Spool] = {}
         self._groups: dict[str, list[Record]] = {}
         """What is there of groups that are not whole yet."""
+        self._branches: dict[str, list[Record]] = {}
+        """Of their dialogues."""
         self.progress = Progress()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -120,27 +126,34 @@ class Worker:
                 continue
             entry = self._job.recipe.families[shard.position]
             self._open[shard] = Spool(shard, self._job.folder)
+            steering = self._job.steering.get(entry.name, AS_FITTED)
             for index in range(shard.start, shard.stop):
-                for scenario in group(entry, index, self._job.recipe.seed, self._job.fingerprint):
+                for scenario in group(entry, index, self._job.recipe.seed, self._job.fingerprint, steering):
                     yield shard, scenario
 
     async def _dialogue(self, shard: Shard, scenario: Scenario, order: int) -> None:
         entry = self._job.recipe.families[shard.position]
-        calls = DialogueCalls(self._journal, scenario.dialogue_id, self._models.usage)
+        models = self._models
+        calls = DialogueCalls(self._journal, scenario.dialogue_id, models.usage, labels=models.labels)
         try:
-            services = self._models.services(calls, order)
+            services = models.services(calls, order)
             dialogue = await play(entry.family, entry.cast(scenario.policy), scenario, services, watch=self._watch)
-            record = await self._judged(dialogue, shard, services, calls.prompts)
+            branches = Branches(entry, dialogue, self._watch, calls, lambda c: models.services(c, order))
+            record = await self._judged(branches, shard)
         finally:
-            self._admission.leave(self._models.held(calls))
+            self._admission.leave(models.held(calls))
         self._count(record)
         group = self._groups.setdefault(scenario.group_id, [])
         group.append(record)
+        beside = self._branches.setdefault(scenario.group_id, [])
+        beside += branches.records(record.recipe, record.round)
         if len(group) < entry.siblings:
             return
         spool = self._open[shard]
         for whole in compared(self._groups.pop(scenario.group_id), self._job.recipe.rewards):
             spool.add(whole)
+        for branch in self._branches.pop(scenario.group_id):
+            spool.add(branch)
         if spool.rows == (shard.stop - shard.start) * entry.siblings:
             self._close(shard)
 
@@ -153,6 +166,7 @@ class Worker:
         return {
             "progress": {**asdict(self.progress), "live": self._admission.live},
             "usage": {role: asdict(usage) for role, usage in self._models.usage.items()},
+            "labels": {reward: asdict(usage) for reward, usage in self._models.labels.items()},
             "endpoints": self._connections.told(),
         }
 
@@ -161,10 +175,11 @@ class Worker:
         self.progress.valid += record.selection is None
         self.progress.turns += len(record.dialogue.turns)
 
-    async def _judged(self, dialogue: Dialogue, shard: Shard, services: Services, prompts: Iterable[Prompt]) -> Record:
-        verdict, rewards = judge(dialogue, self._job.recipe.filters, prompts), tuple[RewardValue, ...]()
+    async def _judged(self, branches: Branches, shard: Shard) -> Record:
+        dialogue, calls = branches.dialogue, branches.calls
+        verdict, rewards = judge(dialogue, self._job.recipe.filters, calls.prompts), tuple[RewardValue, ...]()
         if verdict.keep:
-            rewards, verdict = await rewarded(dialogue, self._job.recipe.rewards, services)
+            rewards, verdict = await rewarded(dialogue, self._job.recipe.rewards, branches.offered(), calls)
         return Record(
             dialogue=dialogue,
             recipe=self._job.recipe.name,
@@ -188,11 +203,15 @@ def judge(dialogue: Dialogue, filters: Iterable[Filter], prompts: Iterable[Promp
 
 
 async def rewarded(
-    dialogue: Dialogue, rewards: Iterable[Reward], services: Services
+    dialogue: Dialogue, rewards: Iterable[Reward], services: Services, calls: DialogueCalls | None = None
 ) -> tuple[tuple[RewardValue, ...], Verdict]:
-    """All values, and the first verdict on them that drops, else keep."""
+    """All values, and the first verdict on them that drops, else keep. `calls`: those behind the services, counted by
+    reward.
+    """
     values, verdict = list[RewardValue](), Verdict(keep=True)
     for stage in rewards:
+        if calls is not None:
+            calls.reward = stage.import_path()
         found = await stage.annotate(dialogue, services)
         values += found
         if verdict.keep and not (said := stage.verdict(found)).keep:

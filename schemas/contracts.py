@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from schemas.chat import ChatReply, ChatRequest
 from schemas.dialogue import Dialogue, Ending, Move, Said, Turn, listened
@@ -51,6 +51,31 @@ async def by_code(verifier: Verifier, answer: str, turn: int) -> Checked:
     return Checked(True) if verifier.check(answer) else Checked(False, "wrong")
 
 
+class Rolled(NamedTuple):
+    """A branch of a dialogue, and what it took: asked for now, or journalled before."""
+
+    dialogue: Dialogue
+    """With the branch's own id and seed, and no `origin` yet."""
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Roll(Protocol):
+    """Plays branches of one dialogue, for rewards that look ahead."""
+
+    async def on(self, turns: Sequence[Turn], path: str, most: int) -> Rolled:
+        """The dialogue played on from `turns` by its own speakers, for at most `most` further turns (then it ends as
+        `window`). Draws and journalled answers are those of the branch called `path`. A content fault ends it as a
+        fault.
+        """
+        ...
+
+    def keep(self, branch: Dialogue, rewards: Sequence[RewardValue]) -> None:
+        """A row under `branches/`; `branch` has its `origin`."""
+        ...
+
+
 JUDGE = "judge"
 """The role of a model that reads messages for the program and speaks to nobody; it is shown what both sides hold."""
 SOLVER = "solver"
@@ -67,6 +92,8 @@ class Services:
     """By role. A family's roles, plus the generic ones a recipe declares."""
     embed: Embedder
     verify: Verify = by_code
+    roll: Roll | None = None
+    """None: nobody is there who could play the dialogue on."""
 
 
 class Family(Stage):
@@ -81,6 +108,8 @@ class Family(Stage):
 
     speakers: ClassVar[Mapping[str, "Speaker"]]
     """Who plays each role unless a recipe says otherwise."""
+    steerable: ClassVar[tuple[str, ...]] = ()
+    """Intents of the partner's turns that are drawn with the factors of `plan["intent_weights"]`."""
 
     @classmethod
     def name(cls) -> str:
@@ -95,6 +124,12 @@ class Family(Stage):
         from the prior. Default: None, samples of the same base case have the same public text anyway.
         """
         return None
+
+    def traits(self, scenario: Scenario) -> Mapping[str, str]:
+        """What was drawn of the partner and may be drawn more or less often than fitted, where real users are lacking:
+        latent -> value, of few values each. Default: nothing.
+        """
+        return {}
 
     @property
     def variants(self) -> int:

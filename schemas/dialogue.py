@@ -80,7 +80,9 @@ class Ending(Value):
     """Why a dialogue stopped."""
 
     reason: str
-    """goal_reached, closed_by_learner, closed_by_partner, gave_up, max_turns, fault, external."""
+    """goal_reached, closed_by_learner, closed_by_partner, gave_up, max_turns, fault, external; window, of a
+    rollout that was to go no further.
+    """
     by: str | None = None
     """The role that ended it; None when nobody did."""
     detail: str | None = None

@@ -87,7 +87,7 @@ class UserTurn(NamedTuple):
     labels: Mapping[str, str]
     """Head -> label, of this turn and of what the same user said before. A head that says nothing here is absent."""
     before: Mapping[str, str]
-    """The labels of the user's turn before; empty for the first."""
+    """The labels of the user's turn before, and how much was told by then; empty for the first."""
 
 
 class Judged(NamedTuple):

@@ -11,9 +11,9 @@ Disclosure = Literal["asked", "hinted", "volunteered", "never"]
 
 
 class Value(BaseModel):
-    """Frozen data that enters or is stored; unknown fields are errors."""
+    """Frozen data that enters or is stored; unknown fields are errors, and so are numbers that are none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Fact(Value):

@@ -16,10 +16,10 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from generators import trouble
-from generators.chatting import texts_again, user_move
+from generators.chatting import DRAWN, texts_again, user_move
 from generators.domains.small_talk import Domain, TalkDomain, load
 from generators.latents.fitted import FittedLatents, Latents, committed
-from generators.latents.session import CELLS, Cell, SessionLatents, draw_session
+from generators.latents.session import CELLS, Cell, SessionLatents, draw_session, traits
 from generators.latents.tagger import act_of, is_question
 from generators.matching import asked_for
 from generators.speakers.chat_assistant import ChatAssistant
@@ -52,6 +52,7 @@ class Conversation(Family):
     partner: ClassVar[str] = "user"
     reference: ClassVar[str | None] = "pypi:chitchat-dataset"
     speakers: ClassVar[Mapping[str, Speaker]] = {"assistant": ChatAssistant(), "user": ChatUser()}
+    steerable = DRAWN
 
     domain: Domain = "small_talk"
     """What is talked about."""
@@ -132,6 +133,9 @@ class Conversation(Family):
         if variant == 0:
             return scenario
         return scenario.model_copy(update={"plan": scenario.plan | {"trouble": None}})
+
+    def traits(self, scenario: Scenario) -> Mapping[str, str]:
+        return traits(scenario.session_latents)
 
     def next(self, scenario: Scenario, turns: Sequence[Turn]) -> Move | Ending:
         talk = Talk.of(scenario, turns, load(scenario.domain))

@@ -21,7 +21,7 @@ from generators.latents.appraisal import appraise, loose
 from generators.latents.cognition import apply, distance, potential, propose, told
 from generators.latents.fitted import FittedLatents, Latents, committed
 from generators.latents.mind import READY, SEVERE, Appraisal, State, Traits
-from generators.latents.session import CELLS, Cell, SessionLatents, draw_session
+from generators.latents.session import CELLS, Cell, SessionLatents, draw_session, traits
 from generators.latents.tagger import is_question
 from generators.ledger import volunteering
 from generators.outreaching import Heard, outreaching_move
@@ -99,6 +99,9 @@ class Outreach(Family):
             },
             max_turns=self.max_turns,
         )
+
+    def traits(self, scenario: Scenario) -> Mapping[str, str]:
+        return traits(scenario.session_latents)
 
     def next(self, scenario: Scenario, turns: Sequence[Turn]) -> Move | Ending:
         if turns and (over := _over(scenario, turns)):

@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from generators.choice import Action, Outlook, asking, draw, entropy, recommending
+from generators.counted import uttered, world
 from generators.domains.recommendation import Case, Domain, Item, RecommendationDomain, load
 from generators.latents.fitted import FittedLatents, Latents, committed
 from generators.latents.intents import START
-from generators.latents.session import CELLS, Cell, SessionLatents, draw_session
+from generators.latents.session import CELLS, Cell, SessionLatents, draw_session, traits
 from generators.latents.tagger import act_of, is_question
 from generators.ledger import volunteering
 from generators.matching import asked_for, named
@@ -90,6 +91,7 @@ class Recommendation(Family):
         begins = self.latents.intents.probabilities(START, "start", 0)
         known = list(case.seen) if session.cell != "impossible" else fits
         decided = rng.choice(fits) if session.cell == "useless" else None
+        counted = world(data, case, session.cell)
         return Scenario(
             family=self.name(),
             domain=data.name,
@@ -116,9 +118,13 @@ class Recommendation(Family):
                 "last_word": rng.random() < self.latents.partner_ends,
                 "decided": decided,
                 "wants": dict(case.wants),
+                "world": counted and counted.model_dump(mode="json"),
             },
             max_turns=self.max_turns,
         )
+
+    def traits(self, scenario: Scenario) -> Mapping[str, str]:
+        return traits(scenario.session_latents)
 
     def next(self, scenario: Scenario, turns: Sequence[Turn]) -> Move | Ending:
         talk = self._talk(scenario, turns)
@@ -129,16 +135,19 @@ class Recommendation(Family):
         return self._assistant(talk)
 
     async def observe(self, scenario: Scenario, turns: Sequence[Turn], turn: Turn, services: Services) -> Turn:
-        """What is left to choose from, before an assistant's turn and after a user's; of a free assistant, what it
-        asked and recommended.
+        """What is left to choose from, before an assistant's turn and after a user's; what each question could find out
+        before the one, what was said of what could be by the other. Of a free assistant, what it asked and recommended.
         """
         if turn.role == "assistant" and turn.intent_requested == "free":
             turn = await _read(turn, load(self.domain), services)
-        talk = self._talk(scenario, turns if turn.role == "assistant" else (*turns, turn))
-        left = talk.candidates()
-        return turn.model_copy(
-            update={"labels": {**turn.labels, "candidates": len(left), "entropy": round(entropy(left), 4)}}
-        )
+        before, mine = self._talk(scenario, turns), turn.role == "assistant"
+        left = (before if mine else self._talk(scenario, (*turns, turn))).candidates()
+        labels = turn.labels | {"candidates": len(left), "entropy": round(entropy(left), 4)}
+        if mine:
+            labels["slot_bits"] = {slot: round(entropy(left, slot), 4) for slot in before.data.slots}
+        elif said := uttered(before, turn):
+            labels["uttered"] = [u.model_dump(mode="json") for u in said]
+        return turn.model_copy(update={"labels": labels})
 
     def outcome(self, scenario: Scenario, turns: Sequence[Turn], ending: Ending) -> dict[str, Any]:
         talk = self._talk(scenario, turns)

@@ -39,13 +39,15 @@ def hand_labels() -> tuple[HandLabel, ...]:
 
 
 def labelled(dialogues: Iterable[Dialogue], part: Literal["train", "dev"]) -> Iterator[tuple[HandLabel, Message]]:
-    """The labelled messages among these dialogues."""
+    """The labelled messages among these dialogues. One that is shorter than what was labelled lacks those beyond."""
     wanted: dict[str, list[HandLabel]] = {}
     for label in hand_labels():
         if label.part == part:
             wanted.setdefault(label.dialogue_id, []).append(label)
     for dialogue in dialogues:
         for label in wanted.get(dialogue.id, ()):
+            if label.turn >= len(dialogue.turns):
+                continue
             others, mine = since(dialogue.turns[: label.turn], dialogue.partner)
             yield label, Message(dialogue.turns[label.turn].text or "", others, mine)
 

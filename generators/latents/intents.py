@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from random import Random
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pydantic import Field
@@ -72,11 +73,19 @@ class TurnIntents(Value):
                 found = {name: (row[name] + strength * found[name]) / total for name in INTENTS}
         return found
 
-    def draw(self, previous: str, act: Act, turn: int, rng: Random, but: Sequence[Intent] = ()) -> Intent:
-        """`but`: intents that cannot be now; what is left keeps its proportions."""
+    def draw(
+        self,
+        previous: str,
+        act: Act,
+        turn: int,
+        rng: Random,
+        but: Sequence[Intent] = (),
+        weights: Mapping[str, float] = MappingProxyType({}),
+    ) -> Intent:
+        """`but`: intents that cannot be now; what is left keeps its proportions, times `weights`."""
         found = self.probabilities(previous, act, turn)
         names: list[Intent] = [name for name in INTENTS if name not in but]
-        return rng.choices(names, [found[name] for name in names])[0]
+        return rng.choices(names, [found[name] * weights.get(name, 1.0) for name in names])[0]
 
     def log_likelihood(self, step: Step) -> float:
         """Nats."""

@@ -63,6 +63,24 @@ class SessionLatents(Value):
         return self.model_dump(mode="json")
 
 
+def traits(latents: Mapping[str, Any]) -> dict[str, str]:
+    """What of a person, as `label` stores them, may be drawn more or less often: latent -> one of few values. Not the
+    cell: it says what initiative is worth, which nothing may select on.
+    """
+    person = Person.model_validate(latents["person"])
+    return {
+        "words": "few" if person.words < 6 else "some" if person.words < 12 else "many",
+        "casing": person.typing().casing,
+        "final_stop": "rare" if person.no_final_stop > 0.5 else "usual",
+        "questions": "few" if person.questions < 0.2 else "some" if person.questions < 0.4 else "many",
+        "double_text": "never" if person.double_text == 0 else "sometimes",
+        "typos": "none" if person.typos == 0 else "some",
+        "polite": "never" if person.polite == 0 else "sometimes" if person.polite < 0.3 else "often",
+        "tells": str(latents["tells"]),
+        "cooperativeness": ("low", "middle", "high")[min(2, int((latents["cooperativeness"] - 0.1) / 0.27))],
+    }
+
+
 def draw_session(
     rng: Random, fitted: FittedLatents, background: str, cells: Mapping[Cell, float] = CELLS, **declared: Any
 ) -> SessionLatents:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from played import requests, services
 
-from generators.play import Watch, play
+from generators.play import Start, Watch, play
 from generators.speakers.prompted import Demonstration, PromptedSpeaker
 from schemas.contracts import Detector, Family, Services, Speaker
 from schemas.dialogue import Dialogue, Ending, Move, Said, Turn
@@ -64,7 +64,7 @@ class Visit(Family):
 
 async def visit(prefix: Sequence[Turn] = (), **changed: Speaker) -> Dialogue:
     family = Visit()
-    return await play(family, {**family.speakers, **changed}, family.sample(Random(0)), services(str), prefix)
+    return await play(family, {**family.speakers, **changed}, family.sample(Random(0)), services(str), Start(prefix))
 
 
 async def test_silences_events_double_turns_and_three_speakers_are_turns_like_any_other():

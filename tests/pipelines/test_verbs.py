@@ -1,10 +1,9 @@
 """Single verbs on Parquet files: our own table, a corpus, and what is neither."""
 
-import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +19,13 @@ from talks import CORPORA, needs_corpora
 from inference.weights import fetch
 from outputs.parquet import write_table
 from outputs.store import read_records
-from pipelines import cli
 from schemas.errors import OvertureError
+from schemas.judgement import Realism
 from schemas.record import Record
 from schemas.table import SCHEMA
 
 Overture = Callable[..., tuple[int, str, str]]
 WORDS = ("river", "lamp", "garden", "train", "music", "winter", "bread", "letter", "island", "coffee", "dog", "piano")
-
-
-@pytest.fixture
-def overture(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Overture]:
-    """The command line, in this process: exit code, output, complaint."""
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["overture", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture
@@ -68,6 +51,10 @@ def _shouting(record: Record) -> Record:
     return record.model_copy(update={"dialogue": record.dialogue.model_copy(update={"turns": turns})})
 
 
+def _matching(path: Path, keep: int) -> list[Any]:
+    return ["match", "--synthetic", path, "--keep", keep]
+
+
 def records(path: Path) -> list[Record]:
     assert pq.read_schema(path).equals(SCHEMA)
     return list(read_records([path]))
@@ -86,22 +73,49 @@ def test_judged_dialogues_come_back_with_verdicts_and_labels(tmp_path: Path, own
     assert all(r.realism and r.realism.reason == "no_reference" and r.labels for r in valid)
 
 
-def test_matching_keeps_exactly_the_target_and_none_that_is_invalid(tmp_path: Path, own: Path, overture: Overture):
+def test_matching_keeps_exactly_as_many_as_wanted_and_none_that_is_invalid(
+    tmp_path: Path, own: Path, overture: Overture
+):
     overture("judge", own, "--out", tmp_path / "judged.parquet")
     invalid = {r.dialogue.id for r in records(tmp_path / "judged.parquet") if r.selection is not None}
-    code, out, _ = overture("match", tmp_path / "judged.parquet", "--target", 6, "--out", tmp_path / "kept.parquet")
+    code, out, _ = overture(*_matching(tmp_path / "judged.parquet", 6), "--out", tmp_path / "kept.parquet")
     kept = records(tmp_path / "kept.parquet")
-    assert code == 0 and "kept 6 (target 6)" in out and len(kept) == 6
+    assert code == 0 and "Kept 6 of 6 wanted" in out and len(kept) == 6
     assert all(r.selection and r.selection.keep and r.selection.reason == "no_reference" for r in kept)
     assert not invalid & {r.dialogue.id for r in kept}
 
 
-def test_matching_that_ends_short_of_the_target_says_so(tmp_path: Path, overture: Overture):
+def test_matching_that_ends_short_of_what_was_wanted_says_so(tmp_path: Path, overture: Overture):
     same = [r.model_copy(update={"selection": None}) for r in many(12, "conversation")]
     write_table(tmp_path / "same.parquet", to_table(same))
-    code, out, _ = overture("match", tmp_path / "same.parquet", "--target", 12, "--out", tmp_path / "kept.parquet")
+    code, out, _ = overture(*_matching(tmp_path / "same.parquet", 12), "--out", tmp_path / "kept.parquet")
     assert code == 3 and "near_duplicate" in out
     assert len(records(tmp_path / "kept.parquet")) < 12
+
+
+def test_matching_tells_what_the_pool_can_give_and_whether_reward_was_chosen_by(tmp_path: Path, overture: Overture):
+    draws = np.random.default_rng(0)
+    scored = [
+        record.model_copy(
+            update={
+                "selection": None,
+                "realism": Realism(combined=float(draws.normal(0, 2))),
+                "dialogue": record.dialogue.model_copy(update={"outcome": {"success": n % 3 == 0}}),
+            }
+        )
+        for n, record in enumerate(_talk(conversation(n), n) for n in range(160))
+    ]
+    write_table(tmp_path / "scored.parquet", to_table(scored))
+    code, out, _ = overture(*_matching(tmp_path / "scored.parquet", 150), "--out", tmp_path / "kept.parquet")
+    told = " ".join(out.split())
+    assert (
+        code == 0 and "Feasibility: 150 wanted; at the most 160 with the hardest label balanced, 160 with all" in told
+    )
+    assert "The pool cannot give that many as real users are (infeasible_for_size)" in told
+    assert "Kept: failure 99 of 106 (93%); success 51 of 54 (94%)" in told
+    assert "Inclusion and success given the labels, partial correlation: " in told and "160 groups" in told
+    kept = records(tmp_path / "kept.parquet")
+    assert {r.selection.reason for r in kept if r.selection} == {"infeasible_for_size"} and len(kept) == 150
 
 
 def test_scoring_labels_every_dialogue_with_every_reward(tmp_path: Path, own: Path, overture: Overture):
@@ -152,7 +166,7 @@ def test_a_shared_corpus_goes_through_every_verb(tmp_path: Path, overture: Overt
     judged = records(tmp_path / "judged.parquet")
     valid = sum(r.selection is None for r in judged)
     assert len(judged) == 60 and valid >= 50
-    assert overture("match", tmp_path / "judged.parquet", "--target", 30, "--out", tmp_path / "kept.parquet")[0] == 0
+    assert overture(*_matching(tmp_path / "judged.parquet", 30), "--out", tmp_path / "kept.parquet")[0] == 0
     assert overture("score", tmp_path / "kept.parquet", "--out", tmp_path / "scored.parquet")[0] == 0
     scored = records(tmp_path / "scored.parquet")
     assert len(scored) == 30 and all(r.rewards for r in scored)
@@ -250,11 +264,11 @@ def _unknown_reference(folder: Path, own: Path) -> list[Any]:
 
 def _twice(folder: Path, own: Path) -> list[Any]:
     write_table(folder / "twice.parquet", pa.concat_tables([pq.read_table(own)] * 2))
-    return ["match", folder / "twice.parquet", "--target", 2]
+    return _matching(folder / "twice.parquet", 2)
 
 
 def _too_many(folder: Path, own: Path) -> list[Any]:
-    return ["match", own, "--target", 500]
+    return _matching(own, 500)
 
 
 def _format(folder: Path, own: Path) -> list[Any]:
@@ -277,7 +291,7 @@ def _no_terminal(folder: Path, own: Path) -> list[Any]:
         (_empty_reference, "empty.parquet': it is empty: no dialogue in it"),
         (_one_sided, "one.parquet': only one side ever speaks"),
         (_unknown_reference, "did you mean 'chitchat-dataset'?"),
-        (_too_many, "--target 500 is more than its 24 valid dialogues; ask for fewer"),
+        (_too_many, "--keep 500 is more than its 24 valid dialogues; ask for fewer"),
         (_twice, "is there twice; give every dialogue its own"),
         (_format, "no format 'jsnl'; did you mean 'jsonl'?"),
         (_no_terminal, "overture view needs a terminal"),
@@ -300,7 +314,7 @@ def test_bad_input_gets_one_message_and_exit_2(
     assert not left and not list(tmp_path.glob("*.tmp"))
 
 
-@pytest.mark.parametrize("verb", [["judge"], ["score"], ["export"], ["report"], ["match", "--target", 2]])
+@pytest.mark.parametrize("verb", [["judge"], ["score"], ["export"], ["report"], ["match", "--keep", 2, "--synthetic"]])
 def test_a_place_that_cannot_be_written_is_exit_5(tmp_path: Path, own: Path, overture: Overture, verb: list[Any]):
     (tmp_path / "file").write_text("in the way")
     code, _, complaint = overture(*verb, own, "--out", tmp_path / "file" / "out")
