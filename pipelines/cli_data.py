@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli_options import Dialogues, OutFile, ReferenceSpec, Seed
+from pipelines.cli_options import Dialogues, OutFile, ReferenceSpec, Seed, Sets
 from schemas.errors import InputError
 
 app = typer.Typer()
@@ -89,36 +89,65 @@ def judge(
 
 
 @app.command(
-    epilog="Example: overture match chats.parquet --reference pypi:chitchat-dataset --target 500 --out kept.parquet"
+    epilog="Example: overture match --synthetic chats.parquet --reference pypi:chitchat-dataset --keep 500 "
+    "--out kept.parquet"
 )
 def match(
-    path: Dialogues,
-    target: Annotated[int, typer.Option(min=1, help="Dialogues to keep.")],
-    out: OutFile = Path("matched.parquet"),
+    synthetic: Annotated[
+        Path,
+        typer.Option("--synthetic", help="Run directory, or Parquet in the dialogue schema or a corpus schema."),
+    ],
+    keep: Annotated[int, typer.Option("--keep", min=1, help="Dialogues to keep.")],
     reference: ReferenceSpec = None,
+    out: OutFile = Path("matched.parquet"),
     seed: Seed = None,
 ) -> int:
-    """Keep exactly --target dialogues whose users are distributed as real ones, given what the assistant did.
+    """Keep exactly --keep dialogues whose users are distributed as real ones, given what the assistant did.
 
-    Without --reference the realism scores in the file decide alone.
+    Tells first what the pool can give and what it lacks, and whether what was kept was chosen by reward. Without
+    --reference the realism scores in the file decide alone. Fewer than 100 dialogues are not matched but drawn. Exit
+    code 3: fewer were kept, as near-duplicates or whole groups left too few.
     """
     from pipelines import verbs
 
-    return verbs.match(path, target, out, 7 if seed is None else seed, reference)
+    return verbs.match(synthetic, keep, out, 7 if seed is None else seed, reference)
 
 
-@app.command(epilog="Example: overture score kept.parquet --out scored.parquet")
-def score(path: Dialogues, out: OutFile = Path("scored.parquet")) -> int:
-    """Label dialogues with every reward that needs no model."""
-    from pipelines import verbs
+@app.command(
+    epilog="Examples: overture score kept.parquet --out scored.parquet; "
+    "overture score runs/problems --rewards recipes/rewards.yaml; "
+    "overture score runs/problems --grader guidance.v2.yaml"
+)
+def score(
+    path: Dialogues,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write. Default: a run in place, else scored.parquet.")
+    ] = None,
+    rewards: Annotated[
+        str | None,
+        typer.Option(
+            "--rewards",
+            help="A recipe with rewards and the models they ask, or import paths with commas between. Default: the "
+            "run's own; else those that need no model.",
+        ),
+    ] = None,
+    grader: Annotated[
+        list[Path] | None, typer.Option("--grader", help="A grader file the judge goes by (repeatable).")
+    ] = None,
+    set_: Sets = None,
+) -> int:
+    """Label dialogues with rewards; of a run only what is new or changed is asked, nothing is played again."""
+    from pipelines import rescoring
 
-    return verbs.score(path, out)
+    return rescoring.score(rescoring.Order(path, out, rewards, tuple(grader or ()), tuple(set_ or ())))
 
 
 @app.command(epilog="Example: overture export runs/quickstart --format jsonl --out dialogues.jsonl")
 def export(
     path: Dialogues,
-    format_: Annotated[str, typer.Option("--format", help="jsonl; sft, sft_primed: the learner's turns")] = "jsonl",
+    format_: Annotated[
+        str, typer.Option("--format", help="jsonl; sft, sft_primed: the learner's turns; views: before each, twice")
+    ] = "jsonl",
     out: OutFile = Path("dialogues.jsonl"),
     private: Annotated[bool, typer.Option(help="With the private parts: facts, views, solutions.")] = False,
 ) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Literal
 
-from generators.play import Watch, play
+from generators.play import Start, Watch, play
 from generators.speakers.checks import coverage, tidy
 from generators.speakers.external import EXTERNAL, FREE, described, history
 from generators.speakers.prompted import PromptedSpeaker
@@ -220,7 +220,7 @@ async def asked(bench: Bench, probe: Probe, values: Values, again: int) -> list[
     if isinstance(step, Ending) or step.role != family.partner:
         return []
     seats = {**played.entry.speakers, family.learner: Over()}
-    whole = await play(family, seats, scenario, services, turns, bench.watch)
+    whole = await play(family, seats, scenario, services, Start(turns), bench.watch)
     said = whole.turns[len(turns) :]
     tells = await _tells(step, probe.fact, values, services)
     text = " ".join(meant(t) for t in said) if said else None

@@ -16,7 +16,7 @@ from inference.addresses import read_endpoints
 from inference.catalogue import WEIGHTS
 from inference.client import BlockingEmbedder
 from inference.embedding_cache import CachedEmbed
-from inference.embedding_server import EmbeddingServer
+from inference.embedding_server import EmbeddingServer, started_when_asked
 from inference.llama_cpp import LlamaServer, LlamaSettings
 from inference.remote import RemoteServers
 from inference.vllm import VllmServers, VllmSettings
@@ -59,6 +59,13 @@ def remembering(embed: EmbedTexts, name: str | None) -> EmbedTexts:
     """With the cache on disk where the embedder has a name for it."""
     tell = Console(stderr=True, soft_wrap=True).print
     return embed if name is None else CachedEmbed(embed, name, partial(tell, markup=False, highlight=False))
+
+
+@contextmanager
+def local_embedder(name: str = "all-minilm-l6-v2") -> Generator[EmbedTexts]:
+    """With the cache on disk: weights are fetched and a server is started for the first text that is not in it."""
+    with started_when_asked(lambda: EmbeddingServer(fetch(name, lambda *_: None), name)) as embed:
+        yield remembering(embed, name)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The families of a recipe: what is played, by whom, how often, and held against which real dialogues."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite, lcm
+from math import isclose, isfinite, lcm
 from pathlib import Path
 from typing import Annotated, Any, Self, cast, get_args
 
@@ -191,6 +191,8 @@ def with_shares(entries: Sequence[FamilyEntry]) -> tuple[FamilyEntry, ...]:
         raise fault(f"is missing, and the others' shares already make {given:g}; give it one", lacking, "share")
     rest = (1 - given) / open_ones if open_ones else 0.0
     whole = given + open_ones * rest
+    if isclose(whole, 1):  # as it was written down: to divide once more would change last digits
+        whole = 1.0
     return tuple(e.model_copy(update={"share": (rest if e.share is None else e.share) / whole}) for e in entries)
 
 

@@ -3,7 +3,6 @@
 No Prefect, no run directory.
 """
 
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -11,13 +10,11 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from rich.console import Console
 
 from discriminators.user_turns import Sample
-from inference.client import BlockingEmbedder
-from inference.embedding_server import EmbeddingServer
+from filters.distribution_match import DistributionMatch
 from inference.weights import cache_folder, fetch
 from outputs.export import export
 from outputs.manifest import FunnelStep, Manifest
@@ -27,13 +24,15 @@ from outputs.sft import PRIMED, left_out
 from outputs.view import view
 from pipelines import measure
 from pipelines import recipe as recipes
+from pipelines import selection_figures as figures
 from pipelines.dialogue_files import read_dialogues
-from pipelines.engines import remembering
+from pipelines.engines import local_embedder
 from pipelines.recipe_stages import build
 from pipelines.reference import Reference, load_reference
 from pipelines.scoring import NO_REFERENCE, PER_SIDE, Scorer, fit_scorer, unscored
+from pipelines.sketches import Sketches, of_dialogues
 from pipelines.worker import judge as verdict_of
-from schemas.contracts import Discriminator, EmbedTexts, Filter, Reward, Selector, Services
+from schemas.contracts import Discriminator, Filter, Selector
 from schemas.dialogue import Dialogue
 from schemas.errors import EXIT_SHORT, DataError
 from schemas.judgement import Realism, Selection
@@ -47,6 +46,8 @@ SEED = 7
 
 def judge(path: Path, out: Path, reference: str | None) -> int:
     """Filter verdicts for every dialogue; realism and labels for the valid ones."""
+    if next(read_dialogues(path), None) is None:
+        raise DataError(f"{path}: holds no dialogue; give a file that has some")
     filters = tuple(build(spec, Filter) for spec in recipes.DEFAULT_FILTERS)
     reasons: Counter[str] = Counter()
     valid = (r.dialogue for r in read_dialogues(path) if verdict_of(r.dialogue, filters).keep)
@@ -65,7 +66,7 @@ def _scorer(valid: Iterable[Dialogue], reference: str | None) -> Generator[Score
         yield None
         return
     real_side = _reference(reference)
-    with _embedder() as embed:
+    with local_embedder() as embed:
         some = list(islice(valid, PER_SIDE))
         lengths = [len(dialogue.turns) for dialogue in some]
         beginnings = real_side.beginnings("fit", lengths, SEED) if some else iter(())
@@ -76,13 +77,6 @@ def _scorer(valid: Iterable[Dialogue], reference: str | None) -> Generator[Score
 
 def _reference(spec: str) -> Reference:
     return load_reference(spec, cache_folder(), fetch=lambda name: fetch(name, lambda *_: None).parent)
-
-
-@contextmanager
-def _embedder() -> Generator[EmbedTexts]:
-    name = "all-minilm-l6-v2"
-    with EmbeddingServer(fetch(name, lambda *_: None), name) as server:
-        yield remembering(BlockingEmbedder(server.endpoints[0]), name)
 
 
 def _judged(
@@ -103,30 +97,45 @@ def _judged(
             yield record.model_copy(update=known)
 
 
-def match(path: Path, target: int, out: Path, seed: int, reference: str | None = None) -> int:
+def match(path: Path, keep: int, out: Path, seed: int, reference: str | None = None) -> int:
     """The selectors over dialogues; what they drop is left out of `out` and counted. Without a reference they go by the
     realism that the rows have, and not by labels and residuals.
     """
+    if next(_valid(path), None) is None:
+        raise DataError(f"{path}: holds no valid dialogue; give a file that has some")
     selectors = [build(spec, Selector) for spec in recipes.DEFAULT_SELECTORS]
     with _scorer((r.dialogue for r in _valid(path)), reference) as scorer:
-        rows, realism = _sketched(path, selectors, scorer)
-    left = {str(row["dialogue_id"]) for row in rows[0]}
-    if target > len(left):
-        raise DataError(f"{path}: --target {target} is more than its {len(left)} valid dialogues; ask for fewer")
+        tables, realism = _sketched(path, selectors, scorer)
+    left = set(realism)
+    if keep > len(left):
+        raise DataError(f"{path}: --keep {keep} is more than its {len(left)} valid dialogues; ask for fewer")
     reasons: Counter[str] = Counter()
     chosen: dict[str, Selection] = {}
-    for sketches, selector in zip(rows, selectors, strict=True):
-        table = pa.Table.from_pylist([r for r in sketches if r["dialogue_id"] in left])
-        for dialogue_id, selection in selector.select(table, target, seed):
-            chosen[dialogue_id] = selection
-            if not selection.keep:
-                left.discard(dialogue_id)
-                reasons[selection.reason] += 1
+    told: list[str] = []
+    for sketches, selector in zip(tables, selectors, strict=True):
+        table = of_dialogues(sketches, left)
+        try:
+            found = dict(selector.select(table, keep, seed))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+        if isinstance(selector, DistributionMatch):
+            told += _figures(selector, table, found, keep, scorer)
+        chosen |= found
+        left -= {name for name, selection in found.items() if not selection.keep}
+        reasons.update(selection.reason for selection in found.values() if not selection.keep)
     kept = (r for r in _valid(path) if r.dialogue.id in left)
     _write(out, (r.model_copy(update={"selection": chosen[i := r.dialogue.id], "realism": realism[i]}) for r in kept))
     dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) or "none"
-    OUT.print(f"kept {len(left)} (target {target}); dropped: {dropped}. Wrote {out}")
-    return 0 if len(left) == target else EXIT_SHORT
+    OUT.print("\n".join([*told, f"Kept {len(left)} of {keep} wanted; dropped: {dropped}. Wrote {out}"]))
+    return 0 if len(left) == keep else EXIT_SHORT
+
+
+def _figures(
+    selector: DistributionMatch, sketches: pa.Table, found: Mapping[str, Selection], keep: int, scorer: Scorer | None
+) -> Sequence[str]:
+    limits = selector.feasibility(sketches, keep)
+    given = None if scorer is None else scorer.given
+    return figures.told(None if limits is None else figures.feasible("", limits, given), sketches, found)
 
 
 def _valid(path: Path) -> Iterator[Record]:
@@ -143,47 +152,17 @@ def _valid(path: Path) -> Iterator[Record]:
 
 def _sketched(
     path: Path, selectors: Sequence[Selector], scorer: Scorer | None
-) -> tuple[list[list[Mapping[str, object]]], dict[str, Realism]]:
+) -> tuple[list[pa.Table], dict[str, Realism]]:
     """The valid dialogues as each selector wants them, and their realism by id."""
-    rows: list[list[Mapping[str, object]]] = [[] for _ in selectors]
+    sketches = Sketches(selectors)
     realism: dict[str, Realism] = {}
     known = Realism(reason=NO_REFERENCE)
     for batch in _batches(_valid(path)):
-        scored = None if scorer is None else list(scorer.judged(r.dialogue for r in batch))
+        scored = None if scorer is None else scorer.judged(r.dialogue for r in batch)
         for judged in scored or (unscored(r.dialogue)._replace(realism=r.realism or known) for r in batch):
             realism[judged.dialogue.id] = judged.realism
-            ids = {"dialogue_id": judged.dialogue.id, "group_id": judged.dialogue.scenario.group_id}
-            for into, selector in zip(rows, selectors, strict=True):
-                into.append({**ids, **selector.sketch(judged)})
-    return rows, realism
-
-
-class _NoEmbedder:
-    """For rewards that call no model."""
-
-    async def embed(self, texts: Sequence[str]) -> np.ndarray:
-        raise DataError("this reward asks a model; use it in a recipe")
-
-    phrases = embed
-
-
-def score(path: Path, out: Path) -> int:
-    rewards = [build(spec, Reward) for spec in recipes.DEFAULT_REWARDS]
-    services = Services(chat={}, embed=_NoEmbedder())
-    counts: Counter[str] = Counter()
-
-    async def scored(record: Record) -> Record:
-        values = [value for stage in rewards for value in await stage.annotate(record.dialogue, services)]
-        for value in values:
-            counts[f"{value.name}{'' if value.value is not None else f' missing: {value.reason}'}"] += 1
-        return record.model_copy(update={"rewards": tuple(values)})
-
-    with asyncio.Runner() as runner:
-        _write(out, (runner.run(scored(r)) for r in read_dialogues(path)))
-    for name, n in sorted(counts.items()):
-        OUT.print(f"{n:6d} {name}")
-    OUT.print(f"Wrote {out}")
-    return 0
+            sketches.add(judged)
+    return sketches.tables(), realism
 
 
 def export_file(path: Path, format_: str, out: Path, private: bool) -> int:
@@ -197,7 +176,7 @@ def export_file(path: Path, format_: str, out: Path, private: bool) -> int:
 
     rows = export(read(), format_, out, private)
     gone = f" Left out: {', '.join(f'{n} {reason}' for reason, n in lost.most_common())}." if lost else ""
-    OUT.print(f"{rows} {'turns' if format_ in PRIMED else 'dialogues'}.{gone} Wrote {out}")
+    OUT.print(f"{rows} {'dialogues' if format_ == 'jsonl' else 'turns'}.{gone} Wrote {out}")
     return 0
 
 
@@ -235,7 +214,7 @@ def report(path: Path, out: Path, reference: str | None) -> int:
 def _compared(manifest: Manifest, found: Mapping[str, measure.Gathered], reference: str) -> Manifest:
     real = _reference(reference)
     discriminators = tuple(build(s, Discriminator) for s in recipes.DEFAULT_DISCRIMINATORS)
-    with _embedder() as embed:
+    with local_embedder() as embed:
         both = [measure.realism(discriminators, name, SEED, found[name], real, embed) for name in sorted(found)]
     return manifest.model_copy(
         update={

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from schemas.dialogue import Dialogue, Turn
 from schemas.record import Record
@@ -13,6 +14,36 @@ _ASKS = re.compile(r"\?[\s!?.\"'”’»)\]]*$")
 def learner_turns(dialogue: Dialogue) -> list[tuple[int, Turn]]:
     """The learner's utterances and silences with their place among all turns."""
     return [(n, t) for n, t in enumerate(dialogue.turns) if t.role == dialogue.learner and t.kind != "event"]
+
+
+class Step(NamedTuple):
+    """A turn of the learner and what followed it."""
+
+    place: int
+    """Among all turns."""
+    turn: Turn
+    before: tuple[Turn, ...]
+    known: frozenset[str]
+    """Facts that had come out before it."""
+    replies: tuple[Turn, ...]
+    """What the others did until the learner's next turn."""
+
+    @property
+    def gained(self) -> frozenset[str]:
+        """Facts that the replies brought out for the first time."""
+        return frozenset(i for t in self.replies for i in (*t.facts_disclosed, *t.facts_volunteered)) - self.known
+
+
+def steps(dialogue: Dialogue) -> list[Step]:
+    """One a turn of the learner, in order."""
+    mine = learner_turns(dialogue)
+    ends = [*(n for n, _ in mine[1:]), len(dialogue.turns)]
+    known = {n: facts for n, _, facts in before_each(dialogue)}
+    turns = dialogue.turns
+    return [
+        Step(n, turn, turns[:n], known[n], tuple(t for t in turns[n + 1 : end] if t.role != dialogue.learner))
+        for (n, turn), end in zip(mine, ends, strict=False)
+    ]
 
 
 def is_question(turn: Turn) -> bool:

@@ -70,7 +70,7 @@ def test_where_there_is_no_advantage_its_reason_says_why(group: list[Record], ex
 
 
 def test_a_reward_that_was_never_given_is_named():
-    assert found(GroupAdvantage(of="volunteered").compare([sample("proactive", 1)])) == ["no_volunteered"]
+    assert found(GroupAdvantage(of="volunteering").compare([sample("proactive", 1)])) == ["no_volunteering"]
 
 
 def test_a_contrast_is_against_each_other_policys_mean_and_needs_one():

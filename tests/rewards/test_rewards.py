@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rewards.discounted_return import DiscountedReturn
-from rewards.information_gained import InformationGained
+from rewards.information_gain import InformationGain
 from rewards.questions_asked import QuestionsAsked
 from rewards.success import Success
 from rewards.turns_to_success import TurnsToSuccess
-from rewards.volunteered import Volunteered
 from schemas.contracts import Reward, Services
 from schemas.dialogue import Dialogue, Ending, Turn
 from schemas.judgement import RewardValue
@@ -209,14 +208,15 @@ async def test_gamma_can_be_set_and_stays_within_its_bounds() -> None:
         DiscountedReturn(gamma=0)
 
 
-async def test_information_gained_goes_to_the_learner_turn_before_the_disclosure() -> None:
-    got = await annotate(InformationGained(), SOLVED)
-    assert [(v.turn, v.value, v.parts) for v in got] == [
-        (1, 0.5, {"facts": ["count"], "wanted": 2}),
-        (3, 0.0, {"facts": [], "wanted": 2}),
-        (5, 0.5, {"facts": ["price"], "wanted": 2}),
-        (7, 0.0, {"facts": [], "wanted": 2}),
+async def test_information_goes_to_the_learner_turn_before_the_disclosure() -> None:
+    got = await annotate(InformationGain(), SOLVED)
+    assert [(v.turn, v.value, v.parts["facts"]) for v in got] == [
+        (1, 0.5, ["count"]),
+        (3, 0.0, []),
+        (5, 0.5, ["price"]),
+        (7, 0.0, []),
     ]
+    assert {(v.parts["wanted"], v.parts["bits"], v.parts["no_bits"]) for v in got} == {(2, None, "no_candidates")}
 
 
 async def test_information_counts_once_and_not_before_the_learner_acted() -> None:
@@ -227,18 +227,18 @@ async def test_information_counts_once_and_not_before_the_learner_acted() -> Non
         teacher("And a pencil costs 4 dollars. Multiply.", ["price", "hint"]),
         facts=(COUNT, PRICE, HINT),
     )
-    assert [(v.turn, v.value, v.parts["facts"]) for v in await annotate(InformationGained(), dialogue)] == [
+    assert [(v.turn, v.value, v.parts["facts"]) for v in await annotate(InformationGain(), dialogue)] == [
         (1, 0.5, ["price"])
     ]
 
 
 async def test_information_has_no_value_where_nothing_is_wanted() -> None:
-    assert [(v.turn, v.value, v.reason) for v in await annotate(InformationGained(), FREE)] == [
+    assert [(v.turn, v.value, v.reason) for v in await annotate(InformationGain(), FREE)] == [
         (1, None, "nothing_wanted"),
         (2, None, "nothing_wanted"),
     ]
-    assert [v.reason for v in await annotate(InformationGained(), TALK)] == ["nothing_wanted"]
-    assert [(v.turn, v.reason) for v in await annotate(InformationGained(), MUTE)] == [(None, "no_learner_turns")]
+    assert [v.reason for v in await annotate(InformationGain(), TALK)] == ["nothing_wanted"]
+    assert [(v.turn, v.reason) for v in await annotate(InformationGain(), MUTE)] == [(None, "no_learner_turns")]
 
 
 @pytest.mark.parametrize(
@@ -255,6 +255,10 @@ async def test_questions_are_counted_with_what_they_hit(
 ) -> None:
     got = await only(QuestionsAsked(), dialogue)
     assert (got.name, got.value, got.parts) == ("questions_asked", value, parts)
+
+
+async def test_who_never_had_a_turn_has_no_number_of_questions() -> None:
+    assert (await only(QuestionsAsked(), MUTE)).reason == "no_learner_turns"
 
 
 async def test_asking_again_is_a_repeat_and_still_a_hit_until_it_is_answered() -> None:
@@ -329,26 +333,13 @@ LED = chat(
 
 
 async def test_in_open_conversation_every_fact_the_partner_tells_is_information() -> None:
-    got = await annotate(InformationGained(), LED)
+    got = await annotate(InformationGain(), LED)
     assert [(v.turn, v.value, v.parts["facts"]) for v in got] == [
         (0, 0.5, ["u0", "u1"]),
         (2, 0.0, []),
         (4, 0.25, ["u2"]),
         (6, 0.0, []),
     ]
-
-
-async def test_volunteered_counts_facts_and_topics_of_the_learner_alone() -> None:
-    got = await only(Volunteered(), LED)
-    assert (got.value, got.parts) == (3, {"facts": ["a0"], "topics": ["food", "weather"]})
-    assert (await only(Volunteered(), SOLVED)).value == 0
-    assert (await only(Volunteered(), MUTE)).reason == "no_learner_turns"
-    assert (await only(QuestionsAsked(), MUTE)).reason == "no_learner_turns"
-
-
-async def test_offering_the_same_thing_twice_counts_once() -> None:
-    turn = LED.turns[2]
-    assert (await only(Volunteered(), chat(turn, turn))).value == 1
 
 
 IDS = st.lists(st.sampled_from(["count", "price", "other"]), max_size=2)
@@ -369,7 +360,7 @@ async def test_information_adds_up_to_what_came_out_after_the_learner_began(turn
         return
     told = [{*t.facts_disclosed, *t.facts_volunteered} & {"count", "price"} for t in turns]
     before = set[str]().union(*told[: starts[0]])
-    gained = await annotate(InformationGained(), dialogue)
+    gained = await annotate(InformationGain(), dialogue)
     assert sum(v.value or 0.0 for v in gained) == pytest.approx(len(set[str]().union(*told) - before) / 2)
 
 
