@@ -76,7 +76,8 @@ MEANING = {
     "turns.completion_tokens": "Tokens of the answer.",
     "turns.logprob": "Sum of the answer's token log-probabilities, nats.",
     "ending": "Why the dialogue stopped.",
-    "ending.reason": "goal_reached, closed_by_learner, closed_by_partner, gave_up, max_turns, fault, external; window of rollouts.",
+    "ending.reason": "goal_reached, closed_by_learner, closed_by_partner, gave_up, max_turns, fault, external, "
+    "or window (a rollout).",
     "ending.by": "Role that ended it; null when nobody did.",
     "ending.detail": "For a fault: its reason.",
     "outcome": "JSON: what was reached; empty when the family has no outcome.",
