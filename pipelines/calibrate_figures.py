@@ -77,9 +77,7 @@ def agreement(pairs: Sequence[Pair], grader: Grader, seed: int) -> Agreement:
         accuracy=None if accuracy is None else _no_narrower_than_wilson(accuracy),
         kappa=found("kappa", kappa_of),
         spearman=found("spearman", lambda rows: spearman(values[rows], scores[rows])) if ordered else None,
-        ece=_both_ways(found("ece", lambda rows: expected_calibration_error(sure[rows], right[rows])))
-        if told
-        else None,
+        ece=_both_ways(found("ece", ece_of)) if told else None,
         rows=len(answered),
         missing=dict(sorted(Counter(p.reason or "unknown" for p in pairs if p.other is None).items())),
     )
