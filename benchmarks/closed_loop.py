@@ -18,9 +18,10 @@ from typing import Any
 
 import yaml
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path.insert(0, str(TESTS))
-os.environ["PYTHONPATH"] = os.pathsep.join((str(TESTS), str(TESTS.parent)))  # of the workers
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = [str(ROOT), str(ROOT / "tests")]  # in this order: folders of tests are named as ours
+sys.path[:0] = PATHS
+os.environ["PYTHONPATH"] = os.pathsep.join(PATHS)  # of the workers
 
 from run_driver import Nobody  # noqa: E402
 from scripted_server import ScriptedProcess  # noqa: E402
