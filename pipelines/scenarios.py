@@ -10,10 +10,12 @@ def group(
     entry: FamilyEntry, index: int, seed: int, fingerprint: str, steering: Steering = AS_FITTED
 ) -> list[Scenario]:
     """The siblings of a case: the same scenario, latents and seeds under each policy, in each of the family's variants;
-    the second and later samples of a policy have seeds of their own. `fingerprint`: of generation.
+    the second and later samples of a policy have seeds of their own. `fingerprint`: of generation. Steering decides who
+    is drawn, so it is part of the identity; as fitted it is left out.
     """
     case = sample(entry.family, seed, index, steering)
-    group_id = stable_hash(fingerprint, entry.name, index)
+    of = (fingerprint, entry.name, index, *([] if steering.idle else [steering.model_dump()]))
+    group_id = stable_hash(*of)
     play = derive(seed, entry.name, index, "play")
     policies = [drawn(choice, play, place) for place, choice in enumerate(entry.policies)]
     seeds = [sample_seed(play, policies[:place].count(policy)) for place, policy in enumerate(policies)]
@@ -24,7 +26,7 @@ def group(
                 "seed": seeds[sibling % len(policies)],
                 "scenario_id": group_id,
                 "group_id": group_id,
-                "dialogue_id": stable_hash(fingerprint, entry.name, index, sibling),
+                "dialogue_id": stable_hash(*of, sibling),
                 "policy": policies[sibling % len(policies)],
                 "sibling": sibling,
             }

@@ -14,13 +14,16 @@ from scripted_server import ScriptedProcess
 from steered_world import FITTED, HABITS, REAL, World, reference
 
 from outputs.manifest import Manifest
-from pipelines.recipe import load
+from pipelines.recipe import Recipe, load
 from pipelines.run import build
 from pipelines.rundir import RunDir
+from pipelines.scenarios import group
 from pipelines.steered import AS_FITTED, Steering, case_rng, sample
 from pipelines.steering import Observed, divergence, steer
 
 TESTS = Path(__file__).parents[1]
+_ANY = {"use": "remote", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
+ANY_MODEL = {"models": {"default": _ANY}, "embedder": _ANY}
 
 
 def test_a_case_as_fitted_is_what_its_family_samples():
@@ -38,6 +41,17 @@ def test_a_value_comes_as_often_as_its_weight_says_and_its_case_can_be_drawn_aga
         again = World().sample(case_rng(7, "steered_world", n, case.plan.get("draw", 0)))
         assert again.session_latents == case.session_latents
         assert case.plan["intent_weights"] == {"share": 2.0}
+
+
+def test_who_is_drawn_otherwise_is_somebody_else():
+    entry = Recipe.model_validate(
+        {"target": 2, "name": "w", "families": [{"use": "steered_world.World", "reference": None}], **ANY_MODEL}
+    ).families[0]
+    often = Steering(traits={"asks": {"True": 3.0, "False": 0.5}})
+    plain, again, steered = (group(entry, 5, 7, "f", s) for s in (AS_FITTED, Steering(), often))
+    assert plain == again
+    assert not {s.dialogue_id for s in plain} & {s.dialogue_id for s in steered}
+    assert plain[0].group_id != steered[0].group_id
 
 
 def observed(effects: dict[str, float], lacking: float, groups: int = 600) -> Observed:
