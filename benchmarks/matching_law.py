@@ -126,7 +126,7 @@ def choices(
         "unconditional heads and turn counts": sketches(made, free_logw, np.hstack([free, lengths]), False),
     }
     stage = DistributionMatch()
-    kept = {name: {i for i, s in stage.select(table, keep, seed) if s.keep} for name, table in tables.items()}
+    kept = {name: {i for i, s in stage.select(table, keep, seed).each if s.keep} for name, table in tables.items()}
     return {"before": {s.group for s in made}, **kept}
 
 

@@ -86,7 +86,7 @@ def lines(dialogues: Sequence[Dialogue]) -> list[str]:
 def candidates(made: Planted, samples: Mapping[str, Sample], embed: EmbedTexts, seed: int) -> Candidates:
     clean = [d for d in made.pool if PrivateLeak().judge(d).keep]
     rows = [_row(d, NearDuplicate().sketch(Judged(d, Realism(), {}))) for d in clean]
-    left = {name for name, s in NearDuplicate().select(pa.Table.from_pylist(rows), len(rows), seed) if s.keep}
+    left = {name for name, s in NearDuplicate().select(pa.Table.from_pylist(rows), len(rows), seed).each if s.keep}
     kept = [d for d in clean if d.id in left]
     real, synthetic = ([samples[d.id] for d in side] for side in (made.fit, kept))
     families = {"ngram": NgramLogistic(), "embedding": EmbeddingLogistic()}
@@ -109,7 +109,7 @@ def choices(made: Planted, found: Candidates, keep: int, seed: int) -> dict[str,
     generator = np.random.default_rng(seed)
     ids, logw = np.array(found.ids), found.logw
     rejected = generator.permutation(np.flatnonzero(generator.random(len(ids)) < np.exp(logw - logw.max())))
-    ours = {name for name, s in DistributionMatch().select(found.sketches, keep, seed) if s.keep}
+    ours = {name for name, s in DistributionMatch().select(found.sketches, keep, seed).each if s.keep}
     every = np.array([d.id for d in made.pool])
     return {
         "random": generator.choice(every, keep, replace=False).tolist(),
@@ -212,7 +212,7 @@ def minilm() -> EmbedTexts:
 def infeasible(pool: Candidates) -> str:
     """What is said when nearly all are wanted."""
     wanted = round(0.9 * len(pool.ids))
-    found = DistributionMatch().feasibility(pool.sketches, wanted)
+    found = DistributionMatch().select(pool.sketches, wanted, 0).feasibility
     if found is None:
         return ""
     lacking = sorted(found.lacking.items(), key=lambda item: -item[1])[:6]

@@ -96,7 +96,7 @@ def selections(table: pa.Table, keep: int) -> dict[str, Mapping[str, Selection]]
     won = dict[str, float]()
     for group, success in zip(groups, table["success"].to_pylist(), strict=True):
         won[group] = won.get(group, 0.0) + success / len(POLICIES)
-    ours = dict(DistributionMatch().select(table, keep, SEED))
+    ours = dict(DistributionMatch().select(table, keep, SEED).each)
     kept = {group: ours[name].keep for group, name in zip(groups, names, strict=True)}
     draws, share = np.random.default_rng(SEED), keep / len(names)
     prefers = {g: bool(draws.random() < share * (2 / 3 + 2 / 3 * w)) for g, w in won.items()}
@@ -122,7 +122,7 @@ def run(name: str, n: int, share: float) -> None:
     dialogues = asyncio.run(played(CASES[name], n))
     table = sketched(dialogues, CASES[name].reference)
     keep = round(share * len(dialogues) / len(POLICIES)) * len(POLICIES)
-    limits = DistributionMatch().feasibility(table, keep)
+    limits = DistributionMatch().select(table, keep, SEED).feasibility
     print(f"\n## {name} to {CASES[name].reference}: {keep} of {len(dialogues)}, {limits.status if limits else ''}\n")
     print("| selection | success before | after | partial correlation | at most .05 is shown | found |\n|" + "---|" * 6)
     success = dict(zip(table["dialogue_id"].to_pylist(), table["success"].to_pylist(), strict=True))

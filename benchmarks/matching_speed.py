@@ -60,7 +60,7 @@ def timed(what: Callable[[], object]) -> tuple[float, object]:
 
 def kept(table: pa.Table, target: int) -> tuple[int, str]:
     """How many, and the reason they carry."""
-    chosen: Iterator[str] = (s.reason for _, s in DistributionMatch().select(table, target, seed=0) if s.keep)
+    chosen: Iterator[str] = (s.reason for _, s in DistributionMatch().select(table, target, seed=0).each if s.keep)
     reasons = list(chosen)
     return len(reasons), ", ".join(sorted(set(reasons)))
 

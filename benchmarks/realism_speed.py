@@ -144,7 +144,7 @@ def near_duplicates(folder: Path, count: int) -> Iterator[Line]:
         sketches.add(judged)
         sketching += time.process_time() - began
     began = time.process_time()
-    kept = [int(name) for name, s in selector.select(sketches.tables()[0], count, SEED) if s.keep]
+    kept = [int(name) for name, s in selector.select(sketches.tables()[0], count, SEED).each if s.keep]
     selecting = time.process_time() - began
     copies = set(range(9, count, 10))
     whole, limit = sketching + selecting, 600 * count / 1_000_000

@@ -15,22 +15,24 @@ the act the expectation of each is 0.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from filters.balancing import Balanced, balance
-from filters.feasibility import Feasibility, feasibility, shares, tolerance
+from filters.feasibility import feasibility, shares, tolerance
 from filters.pool import Groups, read_groups
 from filters.sampling import draw
 from schemas.contracts import Selector
 from schemas.identity import derive
-from schemas.judgement import Judged, Selection
+from schemas.judgement import Choice, Feasibility, Judged, Selection
 
 
 class DistributionMatch(Selector):
     """Keeps exactly `target` dialogues (as whole groups allow) whose users are distributed as real ones."""
+
+    matches: ClassVar[bool] = True
 
     minimum: int = 100
     """Candidates below which nothing is matched: the estimates would be noise."""
@@ -46,14 +48,15 @@ class DistributionMatch(Selector):
             "answered": dict(judged.answered) or None,
         }
 
-    def select(self, sketches: pa.Table, target: int, seed: int) -> Iterator[tuple[str, Selection]]:
+    def select(self, sketches: pa.Table, target: int, seed: int) -> Choice:
         """Where the pool cannot give so many, the kept say `infeasible_for_size`: they are the least-divergent choice,
         and `feasibility` says what is lacking.
         """
         if sketches.num_rows == 0:
-            return
+            return Choice(iter(()))
         groups = read_groups(sketches)
         pi: np.ndarray | None = None
+        limits: Feasibility | None = None
         lost = "over_target"
         if not groups.matchable or sketches.num_rows < self.minimum:
             reason = "too_few_to_match" if groups.matchable else "no_reference"
@@ -61,23 +64,24 @@ class DistributionMatch(Selector):
             kept = draw(groups.pool.sizes, np.full(len(order), target / sketches.num_rows), order, target, seed)
         else:
             best = _best(groups, target)
-            reason, lost, pi = feasibility(groups, target, best).status, "over_represented", best.pi
+            limits = feasibility(groups, target, best)
+            reason, lost, pi = limits.status, "over_represented", best.pi
             kept = draw(groups.pool.sizes, pi, _order(groups), target, seed)
-        for name, group in zip(sketches["dialogue_id"].to_pylist(), groups.of.tolist(), strict=True):
-            yield (
-                name,
-                Selection(
-                    logw=float(groups.pool.logw[group]) if groups.scored[group] else None,
-                    pi=None if pi is None else float(pi[group]),
-                    keep=bool(kept[group]),
-                    reason=reason if kept[group] else lost,
-                ),
-            )
+        return Choice(_each(sketches, groups, pi, kept, (reason, lost)), limits)
 
-    def feasibility(self, sketches: pa.Table, target: int) -> Feasibility | None:
-        """What this pool can give; None where nothing is matched."""
-        groups = None if sketches.num_rows < max(self.minimum, 1) else read_groups(sketches)
-        return None if groups is None or not groups.matchable else feasibility(groups, target, _best(groups, target))
+
+def _each(
+    sketches: pa.Table, groups: Groups, pi: np.ndarray | None, kept: np.ndarray, reasons: tuple[str, str]
+) -> Iterator[tuple[str, Selection]]:
+    """`reasons`: of those that are kept, and of the others."""
+    for name, group in zip(sketches["dialogue_id"].to_pylist(), groups.of.tolist(), strict=True):
+        selection = Selection(
+            logw=float(groups.pool.logw[group]) if groups.scored[group] else None,
+            pi=None if pi is None else float(pi[group]),
+            keep=bool(kept[group]),
+            reason=reasons[0] if kept[group] else reasons[1],
+        )
+        yield name, selection
 
 
 def _best(groups: Groups, target: int) -> Balanced:

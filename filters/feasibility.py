@@ -1,53 +1,20 @@
 """How many dialogues of a pool can be as real people are (methods §26.3): asked before anything is chosen."""
 
 from itertools import pairwise
-from typing import Literal, NamedTuple
 
 import numpy as np
 
 from filters.balancing import Balanced, Pool, balance
 from filters.pool import Groups
+from schemas.judgement import SURE, Feasibility
 
 _GROUPS = 4000
 """Groups of the pool that the largest size is looked for on: every so many of it."""
-SURE = 2.0
-"""Standard errors that a mean may be off before it is called unbalanced: with one, a dimension that no choice moves, as
-one that follows from others, would be called that by chance once in three.
-"""
 _TIGHT = 25.0
 """By how much closer than the tolerance is aimed at, so that what can be balanced is not called infeasible."""
 _HALVINGS = 8
 _REFERENCE = 1000
 """Dialogues that the real means come from, about: they are known no better than that."""
-
-
-class Feasibility(NamedTuple):
-    """The sizes, in dialogues, up to which a pool can be matched, and what stood in the way."""
-
-    wanted: int
-    single: int
-    """With only one dimension balanced, the hardest."""
-    joint: int
-    """With all of them balanced."""
-    effective: int
-    """Effective sample size of the density ratios: beyond about as many, embeddings cannot be matched."""
-    excess: np.ndarray
-    """float64 [features]: the sum of the residuals over what was kept in expectation: turns too many, or, where it is
-    negative, too few. Of the best choice of the wanted size.
-    """
-    tolerances: np.ndarray
-    """float64 [features]: `excess` over what sampling leaves unknown of it; beyond 1: not balanced."""
-
-    @property
-    def status(self) -> Literal["ok", "infeasible_for_size"]:
-        return "ok" if self.wanted <= min(self.joint, self.effective) else "infeasible_for_size"
-
-    @property
-    def lacking(self) -> dict[int, float]:
-        """Feature -> turns that what was kept has too few of, beyond chance: what to generate more of. A head's last
-        label is no feature: it lacks what all others of its head have too many.
-        """
-        return {int(i): -float(self.excess[i]) for i in np.flatnonzero(self.tolerances < -SURE)}
 
 
 def tolerance(dialogues: float) -> float:

@@ -8,7 +8,6 @@ would not hold a million dialogues (benchmarks/realism_speed.py).
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 from rensa import RMinHash  # pyright: ignore[reportAttributeAccessIssue]
 
 from schemas.contracts import Selector
-from schemas.judgement import Judged, Selection
+from schemas.judgement import Choice, Judged, Selection
 
 _PERMUTATIONS = 128
 _BANDS = 32
@@ -44,16 +43,16 @@ class NearDuplicate(Selector):
         minhash.update(shingles)
         return {"minhash": np.array(minhash.digest(), dtype=np.uint32).tobytes()}
 
-    def select(self, sketches: pa.Table, target: int, seed: int) -> Iterator[tuple[str, Selection]]:
+    def select(self, sketches: pa.Table, target: int, seed: int) -> Choice:
         if sketches.num_rows == 0:
-            return
+            return Choice(iter(()))
         order, starts = _in_order(sketches)
         hashes = _hashes(sketches["minhash"])[order]
         dropped = np.empty(len(order), dtype=bool)
         dropped[order] = np.repeat(self._duplicates(hashes, starts), np.diff(starts))
         ids = (name for chunk in sketches["dialogue_id"].iterchunks() for name in chunk.to_pylist())
-        for name, twin in zip(ids, dropped.tolist(), strict=True):
-            yield name, _TWIN if twin else _KEPT
+        twins = zip(ids, dropped.tolist(), strict=True)
+        return Choice((name, _TWIN if twin else _KEPT) for name, twin in twins)
 
     def _duplicates(self, hashes: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """bool [groups]: has a dialogue like one of a group kept before it. `hashes`: [rows, permutations], the rows of

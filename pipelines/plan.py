@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from math import ceil
 from typing import NamedTuple
 
-from filters.distribution_match import DistributionMatch
 from pipelines.recipe import Recipe
 from pipelines.recipe_families import FamilyEntry
 from pipelines.rundir import Plan
@@ -75,7 +74,7 @@ def steers(recipe: Recipe, entry: FamilyEntry) -> bool:
     """Whether selection can tell the next round whom to draw more often."""
     family = type(entry.family)
     moves = family.traits is not Family.traits or family.steerable
-    matches = any(isinstance(selector, DistributionMatch) for selector in recipe.selectors)
+    matches = any(selector.matches for selector in recipe.selectors)
     return bool(moves and matches and recipe.drift > 0 and entry.reference is not None)
 
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from discriminators.user_turns import Sample
-from filters.distribution_match import DistributionMatch
 from outputs.manifest import Feasible, SelectionReward
 from outputs.publish import Decision
 from outputs.store import read_records, read_table
@@ -105,13 +104,15 @@ def _family(
         return
     for number, selector in enumerate(recipe.selectors):
         table = of_dialogues(sketches[number], left)
-        chosen = dict(selector.select(table, quota, derive(recipe.seed, "select", entry.name)))
+        choice = selector.select(table, quota, derive(recipe.seed, "select", entry.name))
+        chosen = dict(choice.each)
         for dialogue_id, selection in chosen.items():
             scores, labels = realism[dialogue_id]
             pool.decisions[dialogue_id] = Decision(selection, realism=scores, labels=labels)
         left = {name for name, selection in chosen.items() if selection.keep}
-        if isinstance(selector, DistributionMatch) and (found := selector.feasibility(table, quota)) is not None:
-            feasible = figures.feasible(entry.name, found, None if scorer is None else scorer.given)
+        if choice.feasibility is not None:
+            given = None if scorer is None else scorer.given
+            feasible = figures.feasible(entry.name, choice.feasibility, given)
             reward = figures.selection_reward(entry.name, table, chosen)
             pool.matched[entry.name] = Matched(feasible, reward, seen)
     pool.accepted[entry.name] = len(left)

@@ -7,10 +7,9 @@ from math import sqrt
 import pyarrow as pa
 
 from discriminators.given import Given
-from filters.feasibility import SURE, Feasibility
 from filters.reward_correlation import reward_correlation
 from outputs.manifest import Feasible, Lacking, SelectionReward
-from schemas.judgement import Selection
+from schemas.judgement import SURE, Feasibility, Selection
 
 LEVEL = 0.05
 """A selection whose correlation with reward is shown to be beyond this chooses by reward."""

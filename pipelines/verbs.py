@@ -14,7 +14,6 @@ import pyarrow as pa
 from rich.console import Console
 
 from discriminators.user_turns import Sample
-from filters.distribution_match import DistributionMatch
 from inference.weights import cache_folder, fetch
 from outputs.export import export
 from outputs.manifest import FunnelStep, Manifest
@@ -35,7 +34,7 @@ from pipelines.worker import judge as verdict_of
 from schemas.contracts import Discriminator, Filter, Selector
 from schemas.dialogue import Dialogue
 from schemas.errors import EXIT_SHORT, DataError
-from schemas.judgement import Realism, Selection
+from schemas.judgement import Feasibility, Realism, Selection
 from schemas.record import Record, to_row
 from schemas.table import SCHEMA
 
@@ -115,11 +114,12 @@ def match(path: Path, keep: int, out: Path, seed: int, reference: str | None = N
     for sketches, selector in zip(tables, selectors, strict=True):
         table = of_dialogues(sketches, left)
         try:
-            found = dict(selector.select(table, keep, seed))
+            choice = selector.select(table, keep, seed)
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
-        if isinstance(selector, DistributionMatch):
-            told += _figures(selector, table, found, keep, scorer)
+        found = dict(choice.each)
+        if selector.matches:
+            told += _figures(choice.feasibility, table, found, scorer)
         chosen |= found
         left -= {name for name, selection in found.items() if not selection.keep}
         reasons.update(selection.reason for selection in found.values() if not selection.keep)
@@ -131,9 +131,8 @@ def match(path: Path, keep: int, out: Path, seed: int, reference: str | None = N
 
 
 def _figures(
-    selector: DistributionMatch, sketches: pa.Table, found: Mapping[str, Selection], keep: int, scorer: Scorer | None
+    limits: Feasibility | None, sketches: pa.Table, found: Mapping[str, Selection], scorer: Scorer | None
 ) -> Sequence[str]:
-    limits = selector.feasibility(sketches, keep)
     given = None if scorer is None else scorer.given
     return figures.told(None if limits is None else figures.feasible("", limits, given), sketches, found)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from schemas.chat import ChatReply, ChatRequest
 from schemas.dialogue import Dialogue, Ending, Move, Said, Turn, listened
-from schemas.judgement import KEEP, Fault, Judged, RewardValue, Selection, UserTurn, Verdict
+from schemas.judgement import KEEP, Choice, Fault, Judged, RewardValue, UserTurn, Verdict
 from schemas.record import Record
 from schemas.scenario import Checked, Scenario, Verifier, View
 from schemas.stage import Stage
@@ -243,6 +243,11 @@ class Discriminator(Stage):
 class Selector(Stage):
     """Decides over a whole pool, from small sketches, never from text."""
 
+    matches: ClassVar[bool] = False
+    """Whether it keeps the dialogues whose users are as real ones: what it lacks may then be drawn more often. Its
+    sketches have `stratum` and `success`.
+    """
+
     @abstractmethod
     def sketch(self, judged: Judged) -> dict[str, Any]:
         """What `select` needs of one dialogue: small Arrow-able values, no text. The caller adds `dialogue_id` and
@@ -250,8 +255,8 @@ class Selector(Stage):
         """
 
     @abstractmethod
-    def select(self, sketches: "pa.Table", target: int, seed: int) -> Iterator[tuple[str, Selection]]:
-        """(dialogue_id, selection) for every row of `sketches`, whatever their order. Whole groups stay or go together.
+    def select(self, sketches: "pa.Table", target: int, seed: int) -> Choice:
+        """For every row of `sketches`. Whole groups stay or go together.
 
         `target`: dialogues wanted of this pool.
         """

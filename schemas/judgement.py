@@ -1,6 +1,6 @@
 """What was found about a dialogue: verdicts, realism, rewards."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import sqrt
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
@@ -75,6 +75,50 @@ class Selection(Value):
     """Inclusion probability."""
     keep: bool
     reason: str = "ok"
+
+
+SURE = 2.0
+"""Standard errors that a mean may be off before it is called unbalanced: with one, a dimension that no choice moves, as
+one that follows from others, would be called that by chance once in three.
+"""
+
+
+class Feasibility(NamedTuple):
+    """The sizes, in dialogues, up to which a pool can be matched, and what stood in the way."""
+
+    wanted: int
+    single: int
+    """With only one dimension balanced, the hardest."""
+    joint: int
+    """With all of them balanced."""
+    effective: int
+    """Effective sample size of the density ratios: beyond about as many, embeddings cannot be matched."""
+    excess: "np.ndarray"
+    """float64 [features]: the sum of the residuals over what was kept in expectation: turns too many, or, where it is
+    negative, too few. Of the best choice of the wanted size.
+    """
+    tolerances: "np.ndarray"
+    """float64 [features]: `excess` over what sampling leaves unknown of it; beyond SURE: not balanced."""
+
+    @property
+    def status(self) -> Literal["ok", "infeasible_for_size"]:
+        return "ok" if self.wanted <= min(self.joint, self.effective) else "infeasible_for_size"
+
+    @property
+    def lacking(self) -> dict[int, float]:
+        """Feature -> turns that what was kept has too few of, beyond chance: what to generate more of. A head's last
+        label is no feature: it lacks what all others of its head have too many.
+        """
+        return {i: -float(self.excess[i]) for i, t in enumerate(self.tolerances.tolist()) if t < -SURE}
+
+
+class Choice(NamedTuple):
+    """What a selector decides."""
+
+    each: Iterator[tuple[str, Selection]]
+    """(dialogue_id, selection) of every row, whatever their order."""
+    feasibility: Feasibility | None = None
+    """What the pool could give; None of selectors that match nothing, and where there was too little to match."""
 
 
 class UserTurn(NamedTuple):

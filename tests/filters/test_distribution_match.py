@@ -42,7 +42,7 @@ def pool(
 
 
 def decide(table: pa.Table, target: int, minimum: int = 0, seed: int = 0) -> dict[str, Selection]:
-    return dict(DistributionMatch(minimum=minimum).select(table, target, seed))
+    return dict(DistributionMatch(minimum=minimum).select(table, target, seed).each)
 
 
 def kept(selections: dict[str, Selection]) -> list[int]:
@@ -147,7 +147,7 @@ def test_a_size_the_pool_cannot_give_is_said_and_the_least_divergent_choice_is_k
         (False, "over_represented"): 200,
     }
     assert all(s.pi == pytest.approx(1.0, abs=0.05) for s in list(selections.values())[550:])
-    found = DistributionMatch().feasibility(table, 400)
+    found = DistributionMatch().select(table, 400, 0).feasibility
     assert found is not None
     assert found.status == "infeasible_for_size"
     assert 100 <= found.joint <= 130
@@ -160,7 +160,7 @@ def test_below_the_minimum_nothing_is_matched_and_the_surplus_goes():
         (True, "too_few_to_match"): 8,
         (False, "over_target"): 4,
     }
-    assert DistributionMatch().feasibility(table, 8) is None
+    assert DistributionMatch().select(table, 8, 0).feasibility is None
 
 
 def test_without_any_score_or_residual_nothing_is_matched():
@@ -189,7 +189,7 @@ def test_tiny_pools_are_decided(size: int, target: int):
 
 def test_an_empty_pool_is_decided_without_a_row():
     assert decide(pa.table({}), 5) == {}
-    assert DistributionMatch().feasibility(pa.table({}), 5) is None
+    assert DistributionMatch().select(pa.table({}), 5, 0).feasibility is None
 
 
 @pytest.mark.parametrize("value", [0.0, 2.5])
@@ -234,7 +234,7 @@ def test_a_sketch_holds_no_text():
 
 def test_a_rare_label_that_no_group_has_is_no_obstacle_and_a_frequent_one_is():
     def status(share: float) -> str:
-        found = DistributionMatch().feasibility(pool([0.0] * 300, residuals=np.full((300, 1), -share)), 150)
+        found = DistributionMatch().select(pool([0.0] * 300, residuals=np.full((300, 1), -share)), 150, 0).feasibility
         return "none" if found is None else found.status
 
     assert (status(0.001), status(0.2)) == ("ok", "infeasible_for_size")

@@ -3,8 +3,9 @@ import pytest
 from scipy.optimize import linprog
 
 from filters.balancing import Pool, balance
-from filters.feasibility import SURE, Feasibility, feasibility, shares, tolerance
+from filters.feasibility import feasibility, shares, tolerance
 from filters.pool import Groups
+from schemas.judgement import SURE, Feasibility
 
 
 def groups(residuals: np.ndarray, logw: np.ndarray | None = None, features: int | None = None) -> Groups:

@@ -27,7 +27,9 @@ def decided(*dialogues: Dialogue) -> dict[str, str]:
         {"dialogue_id": d.id, "group_id": d.scenario.group_id, **selector.sketch(Judged(d, Realism(), {}))}
         for d in dialogues
     ]
-    return {name: s.reason for name, s in selector.select(pa.Table.from_pylist(rows), len(rows), seed=0) if not s.keep}
+    return {
+        name: s.reason for name, s in selector.select(pa.Table.from_pylist(rows), len(rows), seed=0).each if not s.keep
+    }
 
 
 def test_a_copy_with_a_few_words_changed_is_dropped_and_the_smaller_id_kept():
@@ -48,14 +50,14 @@ def test_one_duplicate_costs_the_whole_group():
 
 
 def test_an_empty_pool_is_decided_without_a_row():
-    assert list(NearDuplicate().select(pa.table({}), 5, seed=0)) == []
+    assert list(NearDuplicate().select(pa.table({}), 5, seed=0).each) == []
 
 
 def test_twenty_thousand_copies_are_compared_with_the_one_that_is_kept():
     sketch = NearDuplicate().sketch(Judged(story(1, "a"), Realism(), {}))["minhash"]
     ids = [f"{i:05d}" for i in range(20_000)]
     table = pa.table({"dialogue_id": ids, "group_id": ids, "minhash": [sketch] * len(ids)})
-    assert [name for name, s in NearDuplicate().select(table, 1, seed=0) if s.keep] == ["00000"]
+    assert [name for name, s in NearDuplicate().select(table, 1, seed=0).each if s.keep] == ["00000"]
 
 
 @given(st.permutations([0, 1, 2, 3, 4, 5]))
@@ -102,7 +104,7 @@ def test_it_drops_what_comparing_all_with_all_would_drop(seed: int, threshold: f
         anew = draws.random(128) < draws.choice([0.0, 0.2, 0.4, 0.6, 0.9])
         hashes = np.where(anew, draws.integers(0, 2**32, size=128), draws.choice(originals))
         rows.append((f"d{number:02d}", f"g{draws.integers(max(1, count // 2))}", hashes))
-    selected = dict(NearDuplicate(threshold=threshold).select(sketched(rows), 1, seed=0))
+    selected = dict(NearDuplicate(threshold=threshold).select(sketched(rows), 1, seed=0).each)
     dropped = {group for name, group, _ in rows if not selected[name].keep}
     assert dropped == by_comparing_all(rows, threshold)
     assert dropped.isdisjoint(group for name, group, _ in rows if selected[name].keep), "whole groups"
@@ -111,4 +113,4 @@ def test_it_drops_what_comparing_all_with_all_would_drop(seed: int, threshold: f
 def test_a_table_in_pieces_is_decided_as_one():
     rows = [(f"d{n}", f"d{n}", np.arange(128) + 1000 * (n % 3)) for n in range(9)]
     pieces = pa.concat_tables([sketched(rows[6:]), sketched(rows[:4]), sketched(rows[4:6])])
-    assert {name for name, s in NearDuplicate().select(pieces, 1, seed=0) if s.keep} == {"d0", "d1", "d2"}
+    assert {name for name, s in NearDuplicate().select(pieces, 1, seed=0).each if s.keep} == {"d0", "d1", "d2"}

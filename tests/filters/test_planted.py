@@ -138,7 +138,7 @@ def test_planted_duplicates_are_found_and_the_rest_is_kept(planted: dict[str, li
         {"dialogue_id": d.id, "group_id": d.scenario.group_id, **stage.sketch(Judged(d, Realism(), {}))}
         for d in everything
     ]
-    dropped = {i for i, s in stage.select(pa.Table.from_pylist(rows), 200, seed=0) if not s.keep}
+    dropped = {i for i, s in stage.select(pa.Table.from_pylist(rows), 200, seed=0).each if not s.keep}
     copies = {d.id for d in planted["duplicate"]}
     assert len(dropped & copies) >= 18
     assert len(dropped - copies) <= 0.02 * 180
@@ -188,7 +188,7 @@ def test_matching_keeps_exactly_as_many_as_wanted_and_halves_a_skew_of_two_to_on
     stage = DistributionMatch()
     judged = scorer.judged(pool)
     rows = [{"dialogue_id": j.dialogue.id, "group_id": j.dialogue.id, **stage.sketch(j)} for j in judged]
-    kept_ids = {i for i, s in stage.select(pa.Table.from_pylist(rows), 100, seed=0) if s.keep}
+    kept_ids = {i for i, s in stage.select(pa.Table.from_pylist(rows), 100, seed=0).each if s.keep}
     kept = [d for d in pool if d.id in kept_ids]
     wanted = _share(unseen, head, label)
     assert len(kept) == 100

@@ -33,7 +33,7 @@ def pool(groups: int, seed: int = 0, siblings: int = 1) -> pa.Table:
 
 
 def matched(table: pa.Table) -> dict[str, Selection]:
-    return dict(DistributionMatch().select(table, table.num_rows // 3, 0))
+    return dict(DistributionMatch().select(table, table.num_rows // 3, 0).each)
 
 
 def drawn(table: pa.Table, share: Callable[[float], float], seed: int = 0) -> dict[str, Selection]:

@@ -6,10 +6,9 @@ import pytest
 from talks import hashed_embed, said
 
 from discriminators.given import Given, fit_given
-from filters.feasibility import Feasibility
 from outputs.manifest import Feasible, Lacking, SelectionReward
 from pipelines.selection_figures import feasible, in_words, reward_in_words, selection_reward, strata_in_words
-from schemas.judgement import Selection
+from schemas.judgement import Feasibility, Selection
 
 
 def given() -> Given:
