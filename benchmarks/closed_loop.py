@@ -14,9 +14,6 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-
-import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = [str(ROOT), str(ROOT / "tests")]  # in this order: folders of tests are named as ours
@@ -25,7 +22,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(PATHS)  # of the workers
 
 from run_driver import Nobody  # noqa: E402
 from scripted_server import ScriptedProcess  # noqa: E402
-from steered_world import reference  # noqa: E402
+from steered_world import recipe, reference  # noqa: E402
 
 from outputs.manifest import Manifest  # noqa: E402
 from pipelines.recipe import load  # noqa: E402
@@ -33,27 +30,6 @@ from pipelines.run import build  # noqa: E402
 from pipelines.rundir import RunDir  # noqa: E402
 
 REAL = 3000
-
-
-def recipe(folder: Path, url: str, groups: int, **changes: Any) -> Path:
-    model = {"use": "remote", "base_url": url, "model": "scripted"}
-    data = {
-        "name": "loop",
-        "target": 2 * groups,
-        "families": [{"use": "steered_world.World", "reference": f"path:{folder / 'real.parquet'}"}],
-        "models": {"default": model},
-        "embedder": model,
-        "filters": ["filters.schema_and_length.LengthBounds"],
-        "selectors": ["filters.distribution_match.DistributionMatch"],
-        "discriminators": ["discriminators.head_logistic.HeadLogistic"],
-        "rewards": ["rewards.success.Success"],
-        "drift": 1.0,
-        "max_rounds": 8,
-        **changes,
-    }
-    path = folder / "loop.yaml"
-    path.write_text(yaml.safe_dump(data))
-    return path
 
 
 def run(path: Path, out: Path) -> Manifest:
@@ -87,8 +63,8 @@ def main() -> None:
         folder = Path(name)
         reference(folder / "real.parquet", REAL)
         for groups in wanted.groups:
-            run(recipe(folder, server.base_url, groups), folder / f"{groups} groups")
-        run(recipe(folder, server.base_url, max(wanted.groups), drift=0.0), folder / "without steering")
+            run(recipe(folder, server.base_url, groups, max_rounds=8), folder / f"{groups} groups")
+        run(recipe(folder, server.base_url, max(wanted.groups), max_rounds=8, drift=0.0), folder / "without steering")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, ClassVar
 
 import orjson
+import yaml
 from corpus_samples import row, write
 
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
@@ -27,6 +28,29 @@ OFTEN, SELDOM = 0.8, 0.05
 MESSAGES = 3
 _PLACES = ("harbour", "market", "library", "station", "valley", "museum", "bakery", "island", "forest", "theatre")
 _THINGS = ("guitar", "kettle", "bicycle", "novel", "jacket", "camera", "puzzle", "lamp", "record", "ladder")
+
+
+def recipe(folder: Path, url: str, groups: int, **changes: Any) -> Path:
+    """Groups of this world matched to `real.parquet` of the folder (`reference`), which lies there already. `url`: of
+    the scripted server.
+    """
+    model = {"use": "remote", "base_url": url, "model": "scripted"}
+    data = {
+        "name": "loop",
+        "target": 2 * groups,
+        "families": [{"use": "steered_world.World", "reference": f"path:{folder / 'real.parquet'}"}],
+        "models": {"default": model},
+        "embedder": model,
+        "filters": ["filters.schema_and_length.LengthBounds"],
+        "selectors": ["filters.distribution_match.DistributionMatch"],
+        "discriminators": ["discriminators.head_logistic.HeadLogistic"],
+        "rewards": ["rewards.success.Success"],
+        "drift": 1.0,
+        **changes,
+    }
+    path = folder / "loop.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
 
 
 def message(shows: Mapping[str, bool], rng: Random) -> str:

@@ -5,24 +5,14 @@ from functools import cache
 import numpy as np
 import pytest
 from talks import hashed_embed, said
+from two_sides import ALL, REAL, SYNTHETIC
 
-from discriminators.behaviour_boost import BehaviourBoost
 from discriminators.crossfit import bounded, cross_fit
-from discriminators.embedding import EmbeddingLogistic, RememberedEmbed
-from discriminators.head_logistic import HeadLogistic
+from discriminators.embedding import RememberedEmbed
 from discriminators.ngram import NgramLogistic
 from discriminators.user_turns import Sample
 from schemas.contracts import Discriminator, EmbedTexts, Turns
 from schemas.judgement import UserTurn
-
-ALL = {
-    "ngram": NgramLogistic(),
-    "embedding": EmbeddingLogistic(),
-    "heads": HeadLogistic(),
-    "behaviour": BehaviourBoost(),
-}
-REAL = [said(f"r{i}", f"haha yeah number {i}", "idk maybe?") for i in range(20)]
-SYNTHETIC = [said(f"s{i // 2}", f"That is a delightful thought about {i}", "I certainly agree") for i in range(20)]
 
 
 class Memory(Discriminator):

@@ -2,24 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from talks import hashed_embed, said
+from talks import hashed_embed
+from two_sides import ALL, REAL, SYNTHETIC
 
 from discriminators import saved
 from discriminators.behaviour_boost import BehaviourBoost, numbers
 from discriminators.crossfit import CrossFit, cross_fit
-from discriminators.embedding import EmbeddingLogistic
-from discriminators.head_logistic import HeadLogistic
 from discriminators.ngram import NgramLogistic
 from schemas.errors import DataError
-
-ALL = {
-    "ngram": NgramLogistic(),
-    "embedding": EmbeddingLogistic(),
-    "heads": HeadLogistic(),
-    "behaviour": BehaviourBoost(),
-}
-REAL = [said(f"r{i}", f"haha yeah number {i}", "idk maybe?") for i in range(20)]
-SYNTHETIC = [said(f"s{i}", f"That is a delightful thought about {i}", "I certainly agree") for i in range(20)]
 
 
 def fitted() -> CrossFit:

@@ -1,22 +1,15 @@
 """The judging page in a real browser: trials clicked through, hostile text, the keyboard, a phone."""
 
-import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hostile_pages import BACKWARDS, DESKTOP, LONG, PHONE, SCRIPT
 from human_samples import answered, serving
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from schemas.trial import Line, Trial
-
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-BACKWARDS = "\u202eabc\u202d \u2067def \u05d0\u05d1"
-LONG = "w" * 10_000
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 pytestmark = pytest.mark.browser
 
@@ -38,19 +31,9 @@ def trial(number: int, *said: str) -> Trial:
     return Trial(id=f"t{number:012x}", left=sides[0], right=sides[1])
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @contextmanager
 def opened(
-    browser: Browser, link: str, viewport: dict[str, int], touch: bool = False
+    browser: Browser, link: str, viewport: ViewportSize, touch: bool = False
 ) -> Generator[tuple[Page, list[str]]]:
     """The page, and what it complains of: console, errors, dialogs, requests that go elsewhere."""
     context = browser.new_context(viewport=viewport, has_touch=touch)  # pyright: ignore[reportArgumentType]
@@ -72,7 +55,7 @@ def begin(page: Page, name: str, total: int) -> None:
 
 
 @pytest.mark.parametrize(("viewport", "touch"), [(DESKTOP, False), (PHONE, True)], ids=["desktop", "phone"])
-def test_ten_trials_are_clicked_through(browser: Browser, tmp_path: Path, viewport: dict[str, int], touch: bool):
+def test_ten_trials_are_clicked_through(browser: Browser, tmp_path: Path, viewport: ViewportSize, touch: bool):
     with (
         serving(tmp_path, [trial(n) for n in range(10)]) as link,
         opened(browser, link, viewport, touch) as (page, said),

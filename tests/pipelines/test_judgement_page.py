@@ -1,34 +1,15 @@
 """The page of `overture judge` in a real browser: desktop and phone, hostile names, nothing from elsewhere."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from hostile_pages import BACKWARDS, DESKTOP, LONG, PHONE, SCRIPT
+from playwright.sync_api import Browser, ViewportSize
 from talks import hashed_embed, said
 
 from pipelines.judging import Row, Sides, judged, page
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-DESKTOP: ViewportSize = {"width": 1280, "height": 900}
-PHONE: ViewportSize = {"width": 390, "height": 844}
-SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-BACKWARDS = "\u202eabc\u202d \u2067def \u05d0\u05d1"
-LONG = "w" * 10_000
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

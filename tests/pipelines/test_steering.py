@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from run_driver import Nobody
 from scripted_server import ScriptedProcess
-from steered_world import FITTED, HABITS, REAL, World, reference
+from steered_world import FITTED, HABITS, REAL, World, recipe, reference
 
 from outputs.manifest import Manifest
 from pipelines.recipe import Recipe, load
@@ -106,24 +105,9 @@ def server() -> Iterator[ScriptedProcess]:
 
 
 def whole_run(folder: Path, url: str, groups: int, **changes: Any) -> Manifest:
-    model = {"use": "remote", "base_url": url, "model": "scripted"}
-    real = folder / "real.parquet"
-    data = {
-        "target": 2 * groups,
-        "families": [{"use": "steered_world.World", "reference": f"path:{real}"}],
-        "models": {"default": model},
-        "embedder": model,
-        "filters": ["filters.schema_and_length.LengthBounds"],
-        "selectors": ["filters.distribution_match.DistributionMatch"],
-        "discriminators": ["discriminators.head_logistic.HeadLogistic"],
-        "rewards": ["rewards.success.Success"],
-        "drift": 1.0,
-        **changes,
-    }
-    if not real.exists():
+    if not (real := folder / "real.parquet").exists():
         reference(real, 1200)
-    path = folder / "loop.yaml"
-    path.write_text(yaml.safe_dump(data))
+    path = recipe(folder, url, groups, **changes)
     return build(load(path), RunDir(folder / f"run{groups}"), "if-possible", "test", Nobody()).manifest
 
 
