@@ -13,7 +13,7 @@ unconditionally. Means over seeds with 95% t-intervals; `less before` is paired 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -104,19 +104,19 @@ def sketches(samples: Sequence[Sample], logw: np.ndarray, residuals: np.ndarray,
 
 def matched(
     real: Sequence[Sample], made: Sequence[Sample], embed: EmbedTexts, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Log density ratios and residuals, given whatever acts the samples have."""
+) -> tuple[np.ndarray, np.ndarray, Mapping[str, np.ndarray]]:
+    """Log density ratios, residuals and their errors, given whatever acts the samples have."""
     families = {"ngram": NgramLogistic(), "heads": HeadLogistic()}
     scores = cross_fit(families, real, made, embed, seed).scores(made)
-    residuals = np.stack(list(fit_given(real, embed, seed, HEADS).residuals(made)))
-    return np.array([r.combined for r in scores], dtype=float), residuals
+    given = fit_given(real, embed, seed, HEADS)
+    return np.array([r.combined for r in scores], dtype=float), np.stack(list(given.residuals(made))), given.errors
 
 
 def choices(
     real: Sequence[Sample], made: Sequence[Sample], embed: EmbedTexts, keep: int, seed: int
 ) -> dict[str, set[str]]:
-    logw, residuals = matched(real, made, embed, seed)
-    free_logw, free = matched(without_acts(real), without_acts(made), embed, seed)
+    logw, residuals, errors = matched(real, made, embed, seed)
+    free_logw, free, _ = matched(without_acts(real), without_acts(made), embed, seed)
     lengths, none = counts(made, real), np.zeros(len(made))
     tables = {
         "ours: given the act, acts as in the pool": sketches(made, logw, residuals, True),
@@ -126,7 +126,9 @@ def choices(
         "unconditional heads and turn counts": sketches(made, free_logw, np.hstack([free, lengths]), False),
     }
     stage = DistributionMatch()
-    kept = {name: {i for i, s in stage.select(table, keep, seed).each if s.keep} for name, table in tables.items()}
+    kept = {
+        name: {i for i, s in stage.select(table, keep, seed, errors).each if s.keep} for name, table in tables.items()
+    }
     return {"before": {s.group for s in made}, **kept}
 
 

@@ -109,7 +109,9 @@ def choices(made: Planted, found: Candidates, keep: int, seed: int) -> dict[str,
     generator = np.random.default_rng(seed)
     ids, logw = np.array(found.ids), found.logw
     rejected = generator.permutation(np.flatnonzero(generator.random(len(ids)) < np.exp(logw - logw.max())))
-    ours = {name for name, s in DistributionMatch().select(found.sketches, keep, seed).each if s.keep}
+    ours = {
+        name for name, s in DistributionMatch().select(found.sketches, keep, seed, found.given.errors).each if s.keep
+    }
     every = np.array([d.id for d in made.pool])
     return {
         "random": generator.choice(every, keep, replace=False).tolist(),
@@ -126,7 +128,7 @@ def obrs(sketches: pa.Table, keep: int, seed: int) -> list[str]:
     """`min(1, c w)` without balancing."""
     groups = read_groups(sketches)
     pool = groups.pool._replace(residuals=groups.pool.residuals[:, :0], strata=[slice(0, len(groups.ids))])
-    pi = balance(pool, [float(keep)], tolerance(keep)).pi
+    pi = balance(pool, [float(keep)], tolerance(keep, groups.errors[:0])).pi
     kept = draw(pool.sizes, pi, np.argsort(pool.logw, kind="stable"), keep, seed)
     return [name for name, k in zip(groups.ids, kept, strict=True) if k]
 
@@ -212,7 +214,7 @@ def minilm() -> EmbedTexts:
 def infeasible(pool: Candidates) -> str:
     """What is said when nearly all are wanted."""
     wanted = round(0.9 * len(pool.ids))
-    found = DistributionMatch().select(pool.sketches, wanted, 0).feasibility
+    found = DistributionMatch().select(pool.sketches, wanted, 0, pool.given.errors).feasibility
     if found is None:
         return ""
     lacking = sorted(found.lacking.items(), key=lambda item: -item[1])[:6]

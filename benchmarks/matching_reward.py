@@ -43,6 +43,8 @@ MOST = 2000
 """Dialogues a side that classifiers and residuals are fitted on."""
 POLICIES: tuple[Policy, ...] = ("reactive", "proactive")
 LIMIT = 0.05
+Errors = Mapping[str, np.ndarray]
+"""`Given.errors`."""
 
 
 class Case(NamedTuple):
@@ -68,7 +70,7 @@ async def played(case: Case, n: int) -> list[Dialogue]:
     return [named(d, number, policy) for policy, side in sides for number, d in enumerate(side)]
 
 
-def sketched(dialogues: Sequence[Dialogue], corpus: str) -> pa.Table:
+def sketched(dialogues: Sequence[Dialogue], corpus: str) -> tuple[pa.Table, Errors]:
     reference = load_reference(f"path:{CORPORA / f'{corpus}.parquet'}", CACHE)
     lengths = [len(d.turns) for d in dialogues]
     # masked: the scripted side's words are its own
@@ -77,7 +79,7 @@ def sketched(dialogues: Sequence[Dialogue], corpus: str) -> pa.Table:
     embed = Encoder([t.text for side in (real, made[:MOST]) for s in side for t in s.turns], "word", (1, 1), 32)
     families = {"ngram": NgramLogistic(), "heads": HeadLogistic()}
     realism = cross_fit(families, real, made, embed, SEED, per_side=MOST).scores(made)
-    residuals = fit_given(real, embed, SEED).residuals(made)
+    given = fit_given(real, embed, SEED)
     stage = DistributionMatch()
     rows = [
         {
@@ -85,18 +87,18 @@ def sketched(dialogues: Sequence[Dialogue], corpus: str) -> pa.Table:
             "group_id": d.scenario.group_id,
             **stage.sketch(Judged(d, scores, {}, found, Counter(t.given for t in sample.turns))),
         }
-        for d, sample, scores, found in zip(dialogues, made, realism, residuals, strict=True)
+        for d, sample, scores, found in zip(dialogues, made, realism, given.residuals(made), strict=True)
     ]
-    return pa.Table.from_pylist(rows)
+    return pa.Table.from_pylist(rows), given.errors
 
 
-def selections(table: pa.Table, keep: int) -> dict[str, Mapping[str, Selection]]:
+def selections(table: pa.Table, errors: Errors, keep: int) -> dict[str, Mapping[str, Selection]]:
     groups = table["group_id"].to_pylist()
     names = table["dialogue_id"].to_pylist()
     won = dict[str, float]()
     for group, success in zip(groups, table["success"].to_pylist(), strict=True):
         won[group] = won.get(group, 0.0) + success / len(POLICIES)
-    ours = dict(DistributionMatch().select(table, keep, SEED).each)
+    ours = dict(DistributionMatch().select(table, keep, SEED, errors).each)
     kept = {group: ours[name].keep for group, name in zip(groups, names, strict=True)}
     draws, share = np.random.default_rng(SEED), keep / len(names)
     prefers = {g: bool(draws.random() < share * (2 / 3 + 2 / 3 * w)) for g, w in won.items()}
@@ -120,13 +122,13 @@ def selections(table: pa.Table, keep: int) -> dict[str, Mapping[str, Selection]]
 def run(name: str, n: int, share: float) -> None:
     began = time.monotonic()
     dialogues = asyncio.run(played(CASES[name], n))
-    table = sketched(dialogues, CASES[name].reference)
+    table, errors = sketched(dialogues, CASES[name].reference)
     keep = round(share * len(dialogues) / len(POLICIES)) * len(POLICIES)
-    limits = DistributionMatch().select(table, keep, SEED).feasibility
+    limits = DistributionMatch().select(table, keep, SEED, errors).feasibility
     print(f"\n## {name} to {CASES[name].reference}: {keep} of {len(dialogues)}, {limits.status if limits else ''}\n")
     print("| selection | success before | after | partial correlation | at most .05 is shown | found |\n|" + "---|" * 6)
     success = dict(zip(table["dialogue_id"].to_pylist(), table["success"].to_pylist(), strict=True))
-    for method, chosen in selections(table, keep).items():
+    for method, chosen in selections(table, errors, keep).items():
         found = reward_correlation(table, chosen)
         after = float(np.mean([success[name] for name, s in chosen.items() if s.keep]))
         cells = [method, f"{np.mean(list(success.values())):.3f}", f"{after:.3f}"]

@@ -8,22 +8,23 @@ whatever the learner did and however long the dialogues are: this is the constra
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import islice, product
 from typing import NamedTuple
 
 import numpy as np
 
-from discriminators.heads import CHANGES, MATCHED, context
+from discriminators.heads import CHANGES, ENDS, MATCHED, context
 from discriminators.user_turns import Sample
 from schemas.contracts import EmbedTexts
 from schemas.identity import derive
 from schemas.judgement import UserTurn
 
 LEAST_OF_AN_ACT = 20
-"""Real turns that answer an act, below which nothing is known of such turns: they add nothing to residuals."""
+"""Real turns that answer an act, below which nothing is known of such turns: they add nothing to residuals. So where
+they are all of one group."""
 _PRIOR = 5.0
-"""Turns that the shares given the act alone weigh, where those given the user's turn before are estimated."""
+"""Turns that shares weigh which are taken for granted, where those given more than the act are estimated."""
 _FEATURES = 512
 _COMPONENTS = 50
 _BATCH = 256
@@ -35,18 +36,16 @@ class Shares(NamedTuple):
     labels: Mapping[str, int]
     """Their columns."""
     contexts: Mapping[str, int]
-    """Their rows: acts; and, for heads of change, acts with what was before (`heads.context`)."""
+    """Their rows: acts, and for some heads more (`heads.context`)."""
     table: np.ndarray
     """[contexts, labels]"""
 
     def rows(self, turns: Sequence[UserTurn], head: str) -> np.ndarray:
-        """[turns]: of the act alone where no more is known; -1 where nothing is."""
+        """[turns]: -1 where nothing is known."""
         row = self.contexts.get
-        if head in CHANGES:
-            found = [row(context(t, head), row(t.given, -1)) if t.before else -1 for t in turns]
-        else:
-            found = [row(t.given, -1) for t in turns]
-        return np.array(found, dtype=np.intp)
+        if head in CHANGES or head == ENDS:
+            return np.array([row(context(t, head), -1) if head in t.labels else -1 for t in turns], dtype=np.intp)
+        return np.array([row(t.given, -1) for t in turns], dtype=np.intp)
 
     def columns(self, turns: Sequence[UserTurn], head: str) -> np.ndarray:
         """[turns]: -1 for no label, one too many for a label that no real turn has."""
@@ -87,9 +86,9 @@ class Given:
     """Real turns by act they answer, of the acts that are known well enough."""
     names: tuple[str, ...]
     """What each residual is about: `head=label`, `fourier 0`, ..."""
-    tolerance: np.ndarray
-    """float32 [residuals]: the standard error of the mean residual of a turn that the reference's own finite size
-    brings, by groups, at its own mix of acts.
+    errors: Mapping[str, np.ndarray]
+    """By act: float32 [residuals], the standard error of the mean residual of a turn that the reference's own finite
+    size brings, by groups.
     """
     embed: EmbedTexts
 
@@ -108,11 +107,11 @@ class Given:
         rows = np.repeat(np.arange(len(known)), [len(turns) for turns in known])
         flat = [turn for turns in known for turn in turns]
         found = np.zeros((len(known), len(self.names)), dtype=np.float32)
-        np.add.at(found, rows, self._turns(flat))
+        np.add.at(found, rows, self.of_turns(flat))
         return found
 
-    def _turns(self, turns: Sequence[UserTurn]) -> np.ndarray:
-        """float32 [turns, residuals]"""
+    def of_turns(self, turns: Sequence[UserTurn]) -> np.ndarray:
+        """float32 [turns, residuals]. `turns`: those that answer one of `acts`."""
         found = np.zeros((len(turns), len(self.names)), dtype=np.float32)
         at = 0
         for head, shares in self.heads.items():
@@ -135,7 +134,8 @@ def fit_given(
     `names` are then empty.
     """
     counts = Counter(turn.given for sample in real for turn in sample.turns)
-    acts = {act: n for act, n in sorted(counts.items()) if n >= LEAST_OF_AN_ACT}
+    groups = Counter(act for _, act in {(sample.group, turn.given) for sample in real for turn in sample.turns})
+    acts = {act: n for act, n in sorted(counts.items()) if n >= LEAST_OF_AN_ACT and groups[act] > 1}
     turns = [turn for sample in real for turn in sample.turns if turn.given in acts]
     shares = {head: found for head in heads if len((found := _shares(turns, head)).labels) > 1}
     fourier, means = None, dict[str, np.ndarray]()
@@ -147,8 +147,8 @@ def fit_given(
     width = 0 if fourier is None else fourier.components.shape[1]
     names = [f"{head}={label}" for head, found in shares.items() for label in [*found.labels][:-1]]
     names += [f"fourier {n}" for n in range(width)]
-    given = Given(shares, fourier, means, acts, tuple(names), np.zeros(len(names), np.float32), embed)
-    return _with_tolerance(given, real, max(1, len(turns)))
+    given = Given(shares, fourier, means, acts, tuple(names), {}, embed)
+    return replace(given, errors=_errors(given, real))
 
 
 def fit_fourier(vectors: np.ndarray, components: int, seed: int) -> Fourier:
@@ -171,31 +171,37 @@ def fit_fourier(vectors: np.ndarray, components: int, seed: int) -> Fourier:
 
 
 def _shares(turns: Sequence[UserTurn], head: str) -> Shares:
-    """Where a user's turn before counts, shares given it are drawn towards those given the act alone."""
-    by_act: dict[str, Counter[str]] = {}
-    by_context: dict[str, Counter[str]] = {}
-    act_of: dict[str, str] = {}
-    for turn in turns:
-        if (label := turn.labels.get(head)) is not None:
-            by_act.setdefault(turn.given, Counter())[label] += 1
-            where = context(turn, head)
-            by_context.setdefault(where, Counter())[label] += 1
-            act_of[where] = turn.given
-    labels = sorted({label for counts in by_act.values() for label in counts})
-    given = {act: np.array([counts[x] for x in labels]) / counts.total() for act, counts in by_act.items()}
-    for where, counts in by_context.items():
-        if where not in given:
-            seen = np.array([counts[x] for x in labels])
-            given[where] = (seen + _PRIOR * given[act_of[where]]) / (counts.total() + _PRIOR)
-    places = {where: n for n, where in enumerate(given)}
-    return Shares({label: n for n, label in enumerate(labels)}, places, np.array([*given.values()]))
+    """Where more than the act counts, shares given both are drawn towards what they would be if neither changed what
+    the other does: `P(label | act) P(label | more) / P(label)`.
+    """
+    marked = [(context(turn, head).partition(">"), label) for turn in turns if (label := turn.labels.get(head))]
+    labels = {label: n for n, label in enumerate(sorted({label for _, label in marked}))}
+    acts, more = (sorted({where[part] for where, _ in marked}) for part in (0, 2))
+    places = [{name: n for n, name in enumerate(names)} for names in (acts, more)]
+    counts = np.zeros((len(acts), len(more), len(labels)))
+    for (act, _, rest), label in marked:
+        counts[places[0][act], places[1][rest], labels[label]] += 1
+    if more == [""] or not marked:
+        return Shares(labels, places[0], _normalised(counts[:, 0] if marked else counts.reshape(0, 0)))
+    overall = _normalised(counts.sum(axis=(0, 1)))
+    given_act, given_more = (_normalised(counts.sum(axis=axis) + overall) for axis in (1, 0))
+    table = _normalised(counts + _PRIOR * _normalised(given_act[:, None] * given_more / overall))
+    contexts = {f"{act}>{rest}": n for n, (act, rest) in enumerate(product(acts, more))}
+    return Shares(labels, contexts, table.reshape(len(contexts), -1))
 
 
-def _with_tolerance(given: Given, real: Sequence[Sample], turns: int) -> Given:
+def _normalised(weights: np.ndarray) -> np.ndarray:
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _errors(given: Given, real: Sequence[Sample]) -> dict[str, np.ndarray]:
     """Linearised: the mean residual is a ratio estimator, whose error is the root of the squared sums of the groups."""
-    sums: dict[str, np.ndarray] = {}
-    for sample, residual in zip(real, given.residuals(real), strict=True):
-        sums[sample.group] = sums.get(sample.group, 0) + residual
-    squares = np.sum([total**2 for total in sums.values()], axis=0) if sums else np.zeros(len(given.names))
-    tolerance = np.sqrt(squares).astype(np.float32) / np.float32(turns)
-    return Given(given.heads, given.fourier, given.means, given.acts, given.names, tolerance, given.embed)
+    found: dict[str, np.ndarray] = {}
+    for act in given.acts:
+        some = [(sample.group, turn) for sample in real for turn in sample.turns if turn.given == act]
+        names, owners = np.unique([group for group, _ in some], return_inverse=True)
+        sums = np.zeros((len(names), len(given.names)))
+        np.add.at(sums, owners, given.of_turns([turn for _, turn in some]))
+        squares = np.square(sums).sum(axis=0) * len(names) / (len(names) - 1)
+        found[act] = (np.sqrt(squares) / len(some)).astype(np.float32)
+    return found

@@ -4,9 +4,12 @@ The third realism measure of methods §1, taken turn by turn and given what the 
 so they are the same on both sides and cost nothing; what a cue misses it misses in real and in synthetic text alike.
 No head asks how late in a dialogue something comes, or whether it is new: a learner that saves turns would change that.
 Where a head is about change, it is compared given the user's turn before, too (`context`), and absent from the first;
-`disclosure_timing` given how much the user had told by then, which goes on the faster the more a learner asks.
+`disclosure_timing` given how much the user had told by then, which goes on the faster the more a learner asks. `ends`,
+which is asked of no learner that saves turns, is compared given the place of the turn, too: people leave the sooner the
+longer a dialogue goes on, and real ones are cut to the lengths of others.
 """
 
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -26,14 +29,20 @@ def turn_labels(text: str, before: Mapping[str, str]) -> dict[str, str]:
 
 
 def remembered(labels: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
-    """What the next turn is compared given: the labels of this one, and how much was told so far."""
+    """What the next turn is compared given: the labels of this one, how much was told so far and in how many turns."""
     told = int(before.get(_TOLD, "0")) + _DISCLOSED.index(labels["disclosure"])
-    return {**labels, _TOLD: str(min(_MOST_TOLD, told))}
+    return {**labels, _TOLD: str(min(_MOST_TOLD, told)), TURNS: str(_turns(before) + 1)}
 
 
 def context(turn: UserTurn, head: str) -> str:
-    """What a head of a turn is compared given: the act it answers, and for a change what was before."""
+    """What a head is compared given: the act the turn answers; for a change what was before; for an end the place."""
+    if head == ENDS:
+        return f"{turn.given}>{bisect(_PLACES, _turns(turn.before))}"
     return f"{turn.given}>{turn.before[CHANGES[head].given]}" if head in CHANGES else turn.given
+
+
+def _turns(before: Mapping[str, str]) -> int:
+    return int(before.get(TURNS, "0"))
 
 
 def summary(turns: Iterable[UserTurn]) -> dict[str, str]:
@@ -48,6 +57,9 @@ def summary(turns: Iterable[UserTurn]) -> dict[str, str]:
 _LENGTHS = ("1-3",) * 4 + ("4-6",) * 3 + ("7-10",) * 4 + ("11-16",) * 6 + ("17-25",) * 9
 _DISCLOSED = ("nothing", "one", "several")
 _TOLD, _MOST_TOLD = "told_so_far", 4
+TURNS = "turns_so_far"
+_PLACES = (1, 2, 3, 4, 5, 6, 8, 12, 20)
+"""Turns so far from which a further one is in the next place."""
 _PERSONS = {(True, True): "both", (True, False): "self", (False, True): "other", (False, False): "none"}
 
 
@@ -127,7 +139,8 @@ CHANGES: Mapping[str, Change] = {
 OF_THE_TURN = tuple(name for name in LINE_HEADS if name != "topic")
 """Those that a classifier may see. The other heads would tell it how early a turn comes or what was answered before it,
 and so how the learner acts."""
-MATCHED = (*OF_THE_TURN, *CHANGES, "ends")
+ENDS = "ends"
+MATCHED = (*OF_THE_TURN, *CHANGES, ENDS)
 """Heads that selection matches."""
 REPORTED_ONLY = ("topic",)
 """Lexical: says something only where both sides talk about like things."""

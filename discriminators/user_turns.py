@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from discriminators.cues import masked
 from discriminators.features import normalised
-from discriminators.heads import remembered, turn_labels
+from discriminators.heads import ENDS, remembered, turn_labels
 from discriminators.learner_acts import SELF, START, act_of
 from schemas.dialogue import Dialogue, Turn
 from schemas.judgement import UserTurn
@@ -18,6 +18,8 @@ _READ = 10_000
 """Characters of an utterance that are looked at."""
 _CUT = frozenset(("max_turns", "fault"))
 """Endings that nobody chose."""
+_GOES_ON = "goes_on"
+"""Of a beginning after which the user speaks again."""
 
 
 class Sample(NamedTuple):
@@ -46,6 +48,8 @@ def user_turns(dialogue: Dialogue) -> Iterator[UserTurn]:
     said = [(turn.role == dialogue.partner, text) for turn in dialogue.turns if (text := _said(dialogue, turn))]
     last = max((place for place, (own, _) in enumerate(said) if own), default=-1)
     may_end, cut = _may_end(dialogue), _cut(dialogue)
+    if dialogue.ending.detail == _GOES_ON:
+        last = len(said)
     for place, (own, text) in enumerate(said):
         if not own:
             heard.append(text)
@@ -53,7 +57,7 @@ def user_turns(dialogue: Dialogue) -> Iterator[UserTurn]:
         given = act_of(heard) if heard else SELF if before else START
         labels = turn_labels(text, before)
         if may_end and (place < last or not cut):
-            labels["ends"] = "ends" if place == last and _closed(said[place + 1 :]) else "goes_on"
+            labels[ENDS] = "ends" if place == last and _closed(said[place + 1 :]) else "goes_on"
         yield UserTurn(text, given, labels, before)
         heard.clear()
         before = remembered(labels, before)

@@ -53,8 +53,8 @@ class _Point(NamedTuple):
     """bool [groups]: inclusion is not certain."""
 
 
-def balance(pool: Pool, targets: Sequence[float], tolerance: float) -> Balanced:
-    """`targets`: dialogues wanted of each stratum. `tolerance`: of every dimension's `excess`, > 0.
+def balance(pool: Pool, targets: Sequence[float], tolerance: np.ndarray) -> Balanced:
+    """`targets`: dialogues wanted of each stratum. `tolerance`: float64 [dims], of `excess`; > 0.
 
     A stratum whose target is all of it or more is taken whole; one whose target is 0 is left.
     """
@@ -64,7 +64,7 @@ def balance(pool: Pool, targets: Sequence[float], tolerance: float) -> Balanced:
     steps = 0
     while steps < _STEPS and len(weights):
         gradient = _weighted_sum(pool.residuals, pool.sizes * at.pi) + ridge * weights
-        if np.abs(gradient).max() <= _CLOSE * tolerance:
+        if (np.abs(gradient) <= _CLOSE * tolerance).all():
             break
         step = np.linalg.solve(_curvature(pool, at, ridge), gradient)
         slope, length = float(gradient @ step), 1.0
@@ -95,11 +95,11 @@ def inclusion(logw: np.ndarray, sizes: np.ndarray, target: float) -> tuple[np.nd
     return np.minimum(0.0, logw + log_c[first]), float(log_c[first])
 
 
-def _at(pool: Pool, targets: Sequence[float], weights: np.ndarray, ridge: float) -> _Point:
+def _at(pool: Pool, targets: Sequence[float], weights: np.ndarray, ridge: np.ndarray) -> _Point:
     """The dual at `weights`, the best `c_s` put in."""
     score = pool.logw + _product(pool.residuals, weights)
     pi, free = np.ones(len(score)), np.zeros(len(score), dtype=bool)
-    value = ridge * float(weights @ weights) / 2
+    value = float(ridge * weights @ weights) / 2
     for stratum, target in zip(pool.strata, targets, strict=True):
         size = pool.sizes[stratum]
         if target <= 0:
@@ -114,7 +114,7 @@ def _at(pool: Pool, targets: Sequence[float], weights: np.ndarray, ridge: float)
     return _Point(value, pi, free)
 
 
-def _curvature(pool: Pool, at: _Point, ridge: float) -> np.ndarray:
+def _curvature(pool: Pool, at: _Point, ridge: np.ndarray) -> np.ndarray:
     """[dims, dims]: of the dual in lambda; the `c_s`, which move along, are taken out stratum by stratum."""
     dims = pool.residuals.shape[1]
     weight = (pool.sizes * at.pi * at.free).astype(np.float32)
@@ -127,7 +127,7 @@ def _curvature(pool: Pool, at: _Point, ridge: float) -> np.ndarray:
         if total > 0:
             moved = _weighted_sum(pool.residuals[stratum], weight[stratum])
             hessian -= np.outer(moved, moved) / total
-    return hessian + ridge * np.eye(dims)
+    return hessian + np.diag(ridge)
 
 
 def _product(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:

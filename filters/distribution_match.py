@@ -14,7 +14,7 @@ Residuals are summed over all siblings of a group, not taken from the reactive o
 the act the expectation of each is 0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,13 +48,13 @@ class DistributionMatch(Selector):
             "answered": dict(judged.answered) or None,
         }
 
-    def select(self, sketches: pa.Table, target: int, seed: int) -> Choice:
+    def select(self, sketches: pa.Table, target: int, seed: int, errors: Mapping[str, np.ndarray] = {}) -> Choice:
         """Where the pool cannot give so many, the kept say `infeasible_for_size`: they are the least-divergent choice,
         and `feasibility` says what is lacking.
         """
         if sketches.num_rows == 0:
             return Choice(iter(()))
-        groups = read_groups(sketches)
+        groups = read_groups(sketches, errors)
         pi: np.ndarray | None = None
         limits: Feasibility | None = None
         lost = "over_target"
@@ -85,7 +85,8 @@ def _each(
 
 
 def _best(groups: Groups, target: int) -> Balanced:
-    return balance(groups.pool, shares(groups.pool, target), tolerance(max(target, 1)))
+    allowed = tolerance(max(target, 1), groups.errors)
+    return balance(groups.pool, shares(groups.pool, target), allowed)
 
 
 def _order(groups: Groups) -> np.ndarray:

@@ -13,16 +13,13 @@ _GROUPS = 4000
 _TIGHT = 25.0
 """By how much closer than the tolerance is aimed at, so that what can be balanced is not called infeasible."""
 _HALVINGS = 8
-_REFERENCE = 1000
-"""Dialogues that the real means come from, about: they are known no better than that."""
 
 
-def tolerance(dialogues: float) -> float:
-    """Of a sum over so many dialogues, in root mean squares of one: the standard errors of theirs and of the real mean.
-
-    It follows from the residuals' own spread, so that a pool needs to know nothing of the reference.
+def tolerance(dialogues: float | np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """float64 [dims]: of a sum over so many dialogues, in root mean squares of one: its own standard error, and that of
+    the real mean, which is the same for all of them. `errors`: see `Groups`.
     """
-    return float(np.sqrt(dialogues + dialogues * dialogues / _REFERENCE))
+    return np.sqrt(dialogues + np.square(dialogues * errors))
 
 
 def shares(pool: Pool, target: float) -> list[float]:
@@ -34,23 +31,24 @@ def shares(pool: Pool, target: float) -> list[float]:
 def feasibility(groups: Groups, target: int, best: Balanced) -> Feasibility:
     """`best`: the choice of that size."""
     pool = groups.pool
-    total = float(pool.sizes.sum())
     part = _part(pool)
-    scaled = total / float(part.sizes.sum())
-    known = np.zeros(len(groups.scale))
-    known[groups.scale > 0] = best.excess[: groups.labels]
-    unknown = tolerance(max(target, 1))
+    scaled = float(pool.sizes.sum() / part.sizes.sum())
+    excess, tolerances = np.zeros((2, len(groups.scale)))
+    used = groups.scale > 0
+    excess[used] = best.excess[: groups.labels]
+    tolerances[used] = (best.excess / tolerance(max(target, 1), groups.errors))[: groups.labels]
     return Feasibility(
         wanted=target,
-        single=int(min(total, _largest_single(part, scaled))),
-        joint=int(min(total, _largest_joint(part, scaled))),
+        single=int(_largest_single(part, groups.errors) * scaled),
+        joint=int(_largest_joint(part, groups.errors) * scaled),
         effective=int(_effective(pool) + 0.5),
-        excess=(known * groups.scale)[: groups.features],
-        tolerances=known[: groups.features] / unknown,
+        excess=(excess * groups.scale)[: groups.features],
+        tolerances=tolerances[: groups.features],
     )
 
 
 def _part(pool: Pool) -> Pool:
+    """What a part shows is known as well as its own sums are, however large the pool: its tolerances are its own."""
     step = -(-len(pool.sizes) // _GROUPS)
     chosen = np.arange(0, len(pool.sizes), step)
     bounds = np.searchsorted(chosen, [s.start for s in pool.strata] + [len(pool.sizes)]).tolist()
@@ -58,39 +56,37 @@ def _part(pool: Pool) -> Pool:
     return Pool(np.zeros(len(chosen)), pool.sizes[chosen], strata, pool.residuals[chosen])
 
 
-def _balanced(part: Pool, size: float, scaled: float) -> bool:
-    """Whether `size` dialogues of the pool (`scaled` times its part) can be within every tolerance."""
-    if not part.residuals.shape[1]:
+def _balanced(pool: Pool, errors: np.ndarray, size: float) -> bool:
+    """Whether so many dialogues can be within every tolerance."""
+    if not len(errors):
         return True
-    allowed = SURE * tolerance(size) / scaled
-    found = balance(part, shares(part, size / scaled), allowed / _TIGHT)
-    return bool(np.abs(found.excess).max() <= allowed)
+    allowed = SURE * tolerance(size, errors)
+    found = balance(pool, shares(pool, size), allowed / _TIGHT)
+    return bool((np.abs(found.excess) <= allowed).all())
 
 
-def _largest_joint(part: Pool, scaled: float) -> float:
+def _largest_joint(pool: Pool, errors: np.ndarray) -> float:
     """By halving: whatever can be balanced at a size can be at every smaller one. Up to 1/2^8 too small."""
-    low, high = 0.0, float(part.sizes.sum()) * scaled
-    if _balanced(part, high, scaled):
+    low, high = 0.0, float(pool.sizes.sum())
+    if _balanced(pool, errors, high):
         return high
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _balanced(part, middle, scaled) else (low, middle)
+        low, high = (middle, high) if _balanced(pool, errors, middle) else (low, middle)
     return low
 
 
-def _largest_single(part: Pool, scaled: float) -> float:
+def _largest_single(pool: Pool, errors: np.ndarray) -> float:
     """A dimension alone is balanced cheapest by leaving out the groups that are furthest off, per dialogue."""
-    largest = float(part.sizes.sum())
-    for column in part.residuals.T.astype(np.float64):
-        away = column if part.sizes @ column > 0 else -column
+    largest = float(pool.sizes.sum())
+    for column, error in zip(pool.residuals.T.astype(np.float64), errors, strict=True):
+        away = column if pool.sizes @ column > 0 else -column
         order = np.argsort(-away, kind="stable")
-        left = np.concatenate([[0.0], np.cumsum(part.sizes[order])])
-        excess = part.sizes @ away - np.concatenate([[0.0], np.cumsum((part.sizes * away)[order])])
-        size = part.sizes.sum() - left
-        # `tolerance(size * scaled) / scaled`
-        allowed = SURE * np.sqrt(size / scaled + size * size / _REFERENCE)
-        largest = min(largest, float(size[np.argmax(excess <= allowed)]))
-    return largest * scaled
+        left = np.concatenate([[0.0], np.cumsum(pool.sizes[order])])
+        excess = pool.sizes @ away - np.concatenate([[0.0], np.cumsum((pool.sizes * away)[order])])
+        size = pool.sizes.sum() - left
+        largest = min(largest, float(size[np.argmax(excess <= SURE * tolerance(size, error))]))
+    return largest
 
 
 def _effective(pool: Pool) -> float:

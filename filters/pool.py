@@ -1,5 +1,6 @@
 """Sketches of dialogues -> arrays of their groups, whatever the order of the rows."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -30,6 +31,10 @@ class Groups(NamedTuple):
     """bool [groups]: a log ratio is known; the others have the median."""
     scale: np.ndarray
     """float64 [dims]: spread of a dialogue's value about 0; 0 for dimensions that are left out of the pool."""
+    errors: np.ndarray
+    """float64 [dims of the pool]: of a dialogue's mean value, the standard error that the reference's own size brings,
+    in units of its spread. 0 for acts and success, which are held to the pool itself.
+    """
     features: int
     """Dimensions of the sketches' residuals; those after them hold the learner's acts where they are."""
     success: np.ndarray
@@ -45,9 +50,9 @@ class Groups(NamedTuple):
         return bool(self.features or self.scored.any())
 
 
-def read_groups(sketches: pa.Table) -> Groups:
+def read_groups(sketches: pa.Table, errors: Mapping[str, np.ndarray] = {}) -> Groups:
     """Columns dialogue_id, group_id, logw, stratum, success, residuals (bytes of float32, all of one length) and
-    answered.
+    answered. `errors`: see `Selector.select`.
 
     A group's log ratio is the mean of its members', its residuals their sum, its stratum the set of theirs. Members
     that have none of it are passed over. Raises DataError where a number is none.
@@ -73,7 +78,10 @@ def read_groups(sketches: pa.Table) -> Groups:
     bounds = [0, *(np.flatnonzero(np.diff(strata[place])) + 1).tolist(), len(names)]
     slices = [slice(a, b) for a, b in pairwise(bounds)]
     pool = Pool(logw, sizes, slices, values)
-    return Groups(pool, of, [names[i] for i in place], scored, scale, features, success, labels)
+    found = np.zeros(len(used))
+    np.divide(_errors(sketches, errors, features), scale[:features], found[:features], where=used[:features])
+    named = [names[i] for i in place]
+    return Groups(pool, of, named, scored, scale, found[used], features, success, labels)
 
 
 def left_over(values: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, int]:
@@ -181,6 +189,19 @@ def _acts(sketches: pa.Table) -> np.ndarray:
         return np.zeros((len(column), 0), np.float32)
     counts = [column.field(i).cast(pa.float32()).fill_null(0.0).to_numpy() for i in range(column.type.num_fields)]
     return np.column_stack([count - count.mean(dtype=np.float64) for count in counts]).astype(np.float32)
+
+
+def _errors(sketches: pa.Table, by_act: Mapping[str, np.ndarray], features: int) -> np.ndarray:
+    """float64 [features]: of a dialogue's mean residual, at the pool's mix of acts. One act's errors are independent of
+    another's, as residuals are less the mean given the act.
+    """
+    column = sketches["answered"].combine_chunks()
+    found = np.zeros(features)
+    if pa.types.is_struct(column.type) and features:
+        for act in (field.name for field in column.type if field.name in by_act):
+            turns = pc.call_function("sum", [column.field(act)]).as_py() or 0
+            found += np.square(turns / len(column) * by_act[act].astype(np.float64))
+    return np.sqrt(found)
 
 
 def _scale(mean: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ fitted or selected with it.
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -36,8 +35,9 @@ from outputs.charts import Axis, Span, axis_over, span
 from outputs.files import write_text
 from outputs.templates import render
 from pipelines.dialogue_files import read_dialogues
-from pipelines.display import Say, teller
+from pipelines.display import Say
 from pipelines.engines import local_embedder
+from pipelines.progress import Progress
 from pipelines.reference import load_reference
 from schemas.contracts import EmbedTexts
 from schemas.errors import DataError, InputError
@@ -103,11 +103,10 @@ def _points(samples: Sequence[Sample], features: np.ndarray) -> Points:
 def compare(synthetic: Path, reference: str, out: Path, seed: int) -> int:
     """Writes `judgement.json` and `judgement.html` into `out`."""
     began = time.monotonic()
-    with ExitStack() as stack:
-        say = teller("judging", Console(stderr=True), stack)
-        say("reading dialogues")
+    with Progress("judging") as progress, local_embedder(watched=progress.embedding) as embed:
+        progress.begins("reading dialogues")
         sides = _read(synthetic, reference, seed)
-        rows = judged(sides, stack.enter_context(local_embedder()), seed, say)
+        rows = judged(sides, embed, seed, progress.begins)
     about = {
         "synthetic": str(synthetic),
         "reference": reference,

@@ -102,9 +102,10 @@ def _family(
     left = set(realism)
     if not left:
         return
+    errors = {} if scorer is None else scorer.given.errors
     for number, selector in enumerate(recipe.selectors):
         table = of_dialogues(sketches[number], left)
-        choice = selector.select(table, quota, derive(recipe.seed, "select", entry.name))
+        choice = selector.select(table, quota, derive(recipe.seed, "select", entry.name), errors)
         chosen = dict(choice.each)
         for dialogue_id, selection in chosen.items():
             scores, labels = realism[dialogue_id]

@@ -1,4 +1,4 @@
-"""Single verbs on any Parquet of dialogues, ours or a corpus: judge, match, score, export, report, view.
+"""Single verbs on any Parquet of dialogues, ours or a corpus: judge, match, score, report, view.
 
 No Prefect, no run directory.
 """
@@ -11,21 +11,21 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
 
 from discriminators.user_turns import Sample
 from inference.weights import cache_folder, fetch
-from outputs.export import export
 from outputs.manifest import FunnelStep, Manifest
 from outputs.parquet import part_writer
 from outputs.report import write_report
-from outputs.sft import PRIMED, left_out
 from outputs.view import view
 from pipelines import measure
 from pipelines import recipe as recipes
 from pipelines import selection_figures as figures
-from pipelines.dialogue_files import read_dialogues
+from pipelines.dialogue_files import parquet_files, read_dialogues
 from pipelines.engines import local_embedder
+from pipelines.progress import Progress
 from pipelines.recipe_stages import build
 from pipelines.reference import Reference, load_reference
 from pipelines.scoring import NO_REFERENCE, PER_SIDE, Scorer, fit_scorer, unscored
@@ -50,8 +50,9 @@ def judge(path: Path, out: Path, reference: str | None) -> int:
     filters = tuple(build(spec, Filter) for spec in recipes.DEFAULT_FILTERS)
     reasons: Counter[str] = Counter()
     valid = (r.dialogue for r in read_dialogues(path) if verdict_of(r.dialogue, filters).keep)
-    with _scorer(valid, reference) as scorer:
-        _write(out, _judged(read_dialogues(path), filters, scorer, reasons))
+    with Progress("judging") as progress, _scorer(valid, reference, progress) as scorer:
+        judged = _judged(read_dialogues(path), filters, scorer, reasons)
+        _write(out, progress.counting(judged, "judged", _rows(path)))
     made = sum(reasons.values())
     dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common() if reason != "ok") or "none"
     OUT.print(f"{reasons['ok']} of {made} dialogues are valid; dropped: {dropped}. Wrote {out}")
@@ -59,18 +60,19 @@ def judge(path: Path, out: Path, reference: str | None) -> int:
 
 
 @contextmanager
-def _scorer(valid: Iterable[Dialogue], reference: str | None) -> Generator[Scorer | None]:
+def _scorer(valid: Iterable[Dialogue], reference: str | None, progress: Progress) -> Generator[Scorer | None]:
     """Fitted on the first of the valid dialogues and the reference's fit split; None without a reference."""
     if reference is None:
         yield None
         return
     real_side = _reference(reference)
-    with local_embedder() as embed:
+    with local_embedder(watched=progress.embedding) as embed:
         some = list(islice(valid, PER_SIDE))
         lengths = [len(dialogue.turns) for dialogue in some]
         beginnings = real_side.beginnings("fit", lengths, SEED) if some else iter(())
         real, synthetic = ([Sample.of(d) for d in side] for side in (islice(beginnings, PER_SIDE), some))
         named = {s.rsplit(".", 1)[-1]: build(s, Discriminator) for s in recipes.DEFAULT_DISCRIMINATORS}
+        progress.begins(f"learning to tell {len(real):,} real dialogues from {len(synthetic):,} of these")
         yield fit_scorer(named, real, synthetic, embed, SEED)
 
 
@@ -103,31 +105,43 @@ def match(path: Path, keep: int, out: Path, seed: int, reference: str | None = N
     if next(_valid(path), None) is None:
         raise DataError(f"{path}: holds no valid dialogue; give a file that has some")
     selectors = [build(spec, Selector) for spec in recipes.DEFAULT_SELECTORS]
-    with _scorer((r.dialogue for r in _valid(path)), reference) as scorer:
-        tables, realism = _sketched(path, selectors, scorer)
-    left = set(realism)
-    if keep > len(left):
-        raise DataError(f"{path}: --keep {keep} is more than its {len(left)} valid dialogues; ask for fewer")
-    reasons: Counter[str] = Counter()
+    with Progress("matching") as progress:
+        with _scorer((r.dialogue for r in _valid(path)), reference, progress) as scorer:
+            records = progress.counting(_valid(path), "scored", _rows(path))
+            tables, realism = _sketched(records, selectors, scorer)
+        if keep > len(realism):
+            raise DataError(f"{path}: --keep {keep} is more than its {len(realism)} valid dialogues; ask for fewer")
+        if len(realism) > PER_SIDE:  # else it is done at once
+            progress.begins(f"selecting from {len(realism):,}")
+        chosen, told = _selected(path, list(zip(selectors, tables, strict=True)), keep, seed, scorer)
+    left = {name for name, selection in chosen.items() if selection.keep}
+    kept = (r for r in _valid(path) if r.dialogue.id in left)
+    _write(out, (r.model_copy(update={"selection": chosen[i := r.dialogue.id], "realism": realism[i]}) for r in kept))
+    reasons = Counter(selection.reason for selection in chosen.values() if not selection.keep)
+    dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) or "none"
+    OUT.print("\n".join([*told, f"Kept {len(left)} of {keep} wanted; dropped: {dropped}. Wrote {out}"]))
+    return 0 if len(left) == keep else EXIT_SHORT
+
+
+def _selected(
+    path: Path, sketched: Sequence[tuple[Selector, pa.Table]], keep: int, seed: int, scorer: Scorer | None
+) -> tuple[dict[str, Selection], Sequence[str]]:
+    """What became of each dialogue, and what is to be said of it."""
+    left: set[str] | None = None
     chosen: dict[str, Selection] = {}
-    told: list[str] = []
-    for sketches, selector in zip(tables, selectors, strict=True):
-        table = of_dialogues(sketches, left)
+    told: Sequence[str] = ()
+    for selector, sketches in sketched:
+        table = sketches if left is None else of_dialogues(sketches, left)
         try:
-            choice = selector.select(table, keep, seed)
+            choice = selector.select(table, keep, seed, {} if scorer is None else scorer.given.errors)
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
         found = dict(choice.each)
         if selector.matches:
-            told += _figures(choice.feasibility, table, found, scorer)
+            told = _figures(choice.feasibility, table, found, scorer)
         chosen |= found
-        left -= {name for name, selection in found.items() if not selection.keep}
-        reasons.update(selection.reason for selection in found.values() if not selection.keep)
-    kept = (r for r in _valid(path) if r.dialogue.id in left)
-    _write(out, (r.model_copy(update={"selection": chosen[i := r.dialogue.id], "realism": realism[i]}) for r in kept))
-    dropped = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) or "none"
-    OUT.print("\n".join([*told, f"Kept {len(left)} of {keep} wanted; dropped: {dropped}. Wrote {out}"]))
-    return 0 if len(left) == keep else EXIT_SHORT
+        left = {name for name, selection in found.items() if selection.keep}
+    return chosen, told
 
 
 def _figures(
@@ -135,6 +149,13 @@ def _figures(
 ) -> Sequence[str]:
     given = None if scorer is None else scorer.given
     return figures.told(None if limits is None else figures.feasible("", limits, given), sketches, found)
+
+
+def _rows(path: Path) -> int | None:
+    try:
+        return sum(pq.read_metadata(file).num_rows for file in parquet_files(path))
+    except (pa.ArrowException, OSError):
+        return None  # whoever reads it says what is wrong
 
 
 def _valid(path: Path) -> Iterator[Record]:
@@ -150,33 +171,18 @@ def _valid(path: Path) -> Iterator[Record]:
 
 
 def _sketched(
-    path: Path, selectors: Sequence[Selector], scorer: Scorer | None
+    valid: Iterable[Record], selectors: Sequence[Selector], scorer: Scorer | None
 ) -> tuple[list[pa.Table], dict[str, Realism]]:
-    """The valid dialogues as each selector wants them, and their realism by id."""
+    """The dialogues as each selector wants them, and their realism by id."""
     sketches = Sketches(selectors)
     realism: dict[str, Realism] = {}
     known = Realism(reason=NO_REFERENCE)
-    for batch in _batches(_valid(path)):
+    for batch in _batches(valid):
         scored = None if scorer is None else scorer.judged(r.dialogue for r in batch)
         for judged in scored or (unscored(r.dialogue)._replace(realism=r.realism or known) for r in batch):
             realism[judged.dialogue.id] = judged.realism
             sketches.add(judged)
     return sketches.tables(), realism
-
-
-def export_file(path: Path, format_: str, out: Path, private: bool) -> int:
-    lost: Counter[str] = Counter()
-
-    def read() -> Iterator[Record]:
-        for record in read_dialogues(path):
-            if format_ in PRIMED and (reason := left_out(record, PRIMED[format_])):
-                lost[reason] += 1
-            yield record
-
-    rows = export(read(), format_, out, private)
-    gone = f" Left out: {', '.join(f'{n} {reason}' for reason, n in lost.most_common())}." if lost else ""
-    OUT.print(f"{rows} {'dialogues' if format_ == 'jsonl' else 'turns'}.{gone} Wrote {out}")
-    return 0
 
 
 def report(path: Path, out: Path, reference: str | None) -> int:

@@ -255,10 +255,12 @@ class Selector(Stage):
         """
 
     @abstractmethod
-    def select(self, sketches: "pa.Table", target: int, seed: int) -> Choice:
+    def select(self, sketches: "pa.Table", target: int, seed: int, errors: Mapping[str, "np.ndarray"] = {}) -> Choice:
         """For every row of `sketches`. Whole groups stay or go together.
 
-        `target`: dialogues wanted of this pool.
+        `target`: dialogues wanted of this pool. `errors`: by act of the learner, how exactly the reference knows what
+        `Judged.residuals` are less of; float32 [features], the standard error for a turn that answers it. Without an
+        act it is taken to be exact.
         """
 
 

@@ -98,7 +98,7 @@ class Feasibility(NamedTuple):
     negative, too few. Of the best choice of the wanted size.
     """
     tolerances: "np.ndarray"
-    """float64 [features]: `excess` over what sampling leaves unknown of it; beyond SURE: not balanced."""
+    """float64 [features]: `excess` over what sampling and the reference leave unknown; beyond SURE: not balanced."""
 
     @property
     def status(self) -> Literal["ok", "infeasible_for_size"]:
@@ -131,7 +131,7 @@ class UserTurn(NamedTuple):
     labels: Mapping[str, str]
     """Head -> label, of this turn and of what the same user said before. A head that says nothing here is absent."""
     before: Mapping[str, str]
-    """The labels of the user's turn before, and how much was told by then; empty for the first."""
+    """The labels of the user's turn before, how much was told by then and in how many turns; empty for the first."""
 
 
 class Judged(NamedTuple):

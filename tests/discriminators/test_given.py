@@ -1,3 +1,4 @@
+from collections import Counter
 from functools import cache
 
 import numpy as np
@@ -74,17 +75,24 @@ def test_residuals_are_sums_over_turns(given: Given):
     assert parts.shape == (len(given.names),)
 
 
-def test_the_tolerance_is_what_one_reference_differs_from_another():
-    others = [fit_given(users(400, 0.3, seed), hashed_embed, seed=0, components=0) for seed in range(10, 22)]
-    one, probe = others[0], users(200, 0.3, seed=5)
+@pytest.fixture(scope="module")
+def references() -> list[Given]:
+    return [fit_given(users(300, 0.3, seed), hashed_embed, seed=0, components=0) for seed in range(10, 22)]
+
+
+@pytest.mark.parametrize("asked", [0.3, 0.8])
+def test_the_errors_are_what_one_reference_differs_from_another_at_any_mix_of_acts(
+    references: list[Given], asked: float
+):
+    one, probe = references[0], users(200, asked, seed=5)
     turns = sum(len(sample.turns) for sample in probe)
     means = {name: list[float]() for name in one.names}
-    for other in others:
+    for other in references:
         for name, total in zip(other.names, np.sum(list(other.residuals(probe)), axis=0), strict=True):
             means[name].append(total / turns)
-    ratios = [
-        np.std(means[n], ddof=1) / t for n, t in zip(one.names, one.tolerance, strict=True) if len(means[n]) == 12 and t
-    ]
+    mix = Counter(turn.given for sample in probe for turn in sample.turns)
+    errors = np.sqrt(sum(np.square(mix[act] / turns * error) for act, error in one.errors.items()))
+    ratios = [np.std(means[n], ddof=1) / t for n, t in zip(one.names, errors, strict=True) if len(means[n]) == 12 and t]
     assert 0.6 < np.median(ratios) < 1.6
 
 
@@ -96,7 +104,10 @@ def test_turns_after_an_act_the_reference_lacks_add_nothing_and_are_counted(give
     assert next(given.residuals([both])) == pytest.approx(next(given.residuals([unknown])))
 
 
-@pytest.mark.parametrize("real", [[], [Sample("silent", ())], users(2, 0.5, seed=0)])
+ALONE = Sample("alone", tuple(turn for sample in users(20, 0.5, seed=0) for turn in sample.turns))
+
+
+@pytest.mark.parametrize("real", [[], [Sample("silent", ())], users(2, 0.5, seed=0), [ALONE]])
 def test_from_next_to_nothing_nothing_is_fitted(real: list[Sample]):
     fitted = fit_given(real, hashed_embed, seed=0)
     assert fitted.acts == {}

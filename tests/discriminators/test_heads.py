@@ -51,6 +51,11 @@ def test_what_is_told_is_compared_given_how_much_was_told_before():
     assert [turn.labels.get("disclosure_timing") for turn in turns] == [None, "one", "nothing", "several", "one"]
 
 
+def test_an_end_is_compared_given_how_many_turns_there_were_before():
+    turns = said("d", *["ok"] * 10).turns
+    assert [context(turn, "ends") for turn in turns] == [f"statement>{place}" for place in "0123456677"]
+
+
 def test_every_head_but_the_end_answers_for_a_later_turn():
     labels = said("d", "hi", "😀").turns[1].labels
     assert {*MATCHED, *REPORTED_ONLY} == {*labels, "ends"}

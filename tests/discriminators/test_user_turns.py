@@ -53,6 +53,11 @@ def test_whether_users_end_a_cut_dialogue_is_not_known():
     assert ends(*LEAVES, ending=Ending(reason="max_turns")) == ["goes_on", None]
 
 
+def test_users_of_a_beginning_go_on_where_they_speak_again_after_it():
+    assert ends(*LEAVES, ending=Ending(reason="external", detail="goes_on")) == ["goes_on", "goes_on"]
+    assert ends(*LEAVES, QUESTION, ending=Ending(reason="external", detail="goes_on")) == ["goes_on", "goes_on"]
+
+
 def test_nobody_asks_when_users_of_a_proactive_learner_end():
     assert ends(*LEAVES, ending=Ending(reason="closed_by_partner"), policy="proactive") == [None, None]
 

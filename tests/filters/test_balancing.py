@@ -39,17 +39,24 @@ def random_pool(seed: int, groups: int = 300, dims: int = 3, shift: float = 0.5)
 def test_sizes_of_strata_are_exact_and_probabilities_are_ones(seed: int, first: float, second: float):
     pool = random_pool(seed)
     targets = [first * 150, second * 300]
-    pi = balance(pool, targets, tolerance=1.0).pi
+    pi = balance(pool, targets, tolerance=np.ones(3)).pi
     assert [float(pool.sizes[s] @ pi[s]) for s in pool.strata] == pytest.approx(targets, rel=1e-9)
     assert ((pi >= 0) & (pi <= 1)).all()
 
 
 def test_what_is_balanced_is_within_the_tolerance():
     pool = random_pool(0)
-    start = balance(pool._replace(residuals=pool.residuals[:, :0]), [50, 100], 1.0).pi
-    found = balance(pool, [50, 100], tolerance=5.0)
+    start = balance(pool._replace(residuals=pool.residuals[:, :0]), [50, 100], np.ones(0)).pi
+    found = balance(pool, [50, 100], tolerance=np.full(3, 5.0))
     assert abs((pool.sizes * start) @ pool.residuals).max() > 25
     assert np.abs(found.excess).max() < 2.5
+
+
+def test_each_dimension_has_its_own_tolerance():
+    pool = random_pool(3, dims=2)
+    pool.residuals[:, 1] = pool.residuals[::-1, 0]
+    found = balance(pool, [50, 100], tolerance=np.array([2.0, 200.0]))
+    assert np.abs(found.excess[0]) < 2 < 20 < np.abs(found.excess[1])
 
 
 def test_the_solution_is_the_least_divergent_of_all_by_a_general_optimiser():
@@ -65,7 +72,7 @@ def test_the_solution_is_the_least_divergent_of_all_by_a_general_optimiser():
         for s, t in zip(pool.strata, targets, strict=True)
     ]
     best = minimize(divergence, np.full(24, 0.35), bounds=[(1e-9, 1)] * 24, constraints=sizes, options={"maxiter": 500})
-    ours = balance(pool, targets, tolerance).pi
+    ours = balance(pool, targets, np.full(2, tolerance)).pi
     assert best.success
     assert divergence(ours) <= best.fun + 1e-4
     assert ours == pytest.approx(best.x, abs=5e-3)
@@ -73,7 +80,7 @@ def test_the_solution_is_the_least_divergent_of_all_by_a_general_optimiser():
 
 def test_what_cannot_be_balanced_keeps_the_sizes():
     pool = random_pool(0)._replace(residuals=np.ones((300, 2), np.float32))
-    found = balance(pool, [50, 100], tolerance=1.0)
+    found = balance(pool, [50, 100], tolerance=np.ones(2))
     assert pool.sizes @ found.pi == pytest.approx(150)
     assert found.excess == pytest.approx([150, 150], rel=1e-3)
 
@@ -81,5 +88,5 @@ def test_what_cannot_be_balanced_keeps_the_sizes():
 @pytest.mark.parametrize("targets", [[0.0, 300.0], [150.0, 0.0], [200.0, 400.0]])
 def test_strata_are_left_or_taken_whole(targets: list[float]):
     pool = random_pool(2)
-    pi = balance(pool, targets, tolerance=1.0).pi
+    pi = balance(pool, targets, tolerance=np.ones(3)).pi
     assert [set(pi[s].tolist()) for s in pool.strata] == [{float(t > 0)} for t in targets]

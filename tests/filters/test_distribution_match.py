@@ -154,6 +154,27 @@ def test_a_size_the_pool_cannot_give_is_said_and_the_least_divergent_choice_is_k
     assert found.excess[0] == pytest.approx(150, abs=8)
 
 
+def test_what_the_reference_knows_badly_is_no_obstacle_where_users_answer_it():
+    table = pool(
+        [0.0] * 600,
+        residuals=np.random.default_rng(0).normal(0.4, 1, (600, 1)),
+        answered=[{"offer": 2, "question": i % 2} for i in range(600)],
+    )
+
+    def status(errors: dict[str, float]) -> str:
+        known = {act: np.array([error], np.float32) for act, error in errors.items()}
+        found = DistributionMatch().select(table, 590, 0, known).feasibility
+        return "none" if found is None else found.status
+
+    exact, rough, elsewhere, half = {}, {"offer": 0.2}, {"closing": 9.0}, {"offer": 0.05}
+    assert [status(errors) for errors in (exact, rough, elsewhere, half)] == [
+        "infeasible_for_size",
+        "ok",
+        "infeasible_for_size",
+        "infeasible_for_size",
+    ]
+
+
 def test_below_the_minimum_nothing_is_matched_and_the_surplus_goes():
     table = pool([float(i) for i in range(12)])
     assert Counter((s.keep, s.reason) for s in decide(table, 8, minimum=100).values()) == {
