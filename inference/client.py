@@ -22,8 +22,8 @@ from inference.openai_transport import OpenaiTransport
 from inference.pool import Home, Pool
 from inference.structured import parse
 from inference.transport import PATIENCE, HttpTransport, Patience
-from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message
-from schemas.errors import InputError, InvalidOutput
+from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Weighed
+from schemas.errors import InputError, InvalidOutput, Refused
 from schemas.identity import stable_hash
 
 if TYPE_CHECKING:
@@ -66,6 +66,14 @@ def chat_payload(request: ChatRequest, model: str) -> dict[str, Any]:
     }
     if request.n > 1:
         settings["n"] = request.n
+    if request.weigh_last:  # vLLM's; llama.cpp says something instead
+        settings |= {
+            "add_generation_prompt": False,
+            "continue_final_message": True,
+            "prompt_logprobs": request.weigh_last,
+            "return_token_ids": True,
+            "max_tokens": 1,
+        }
     if request.stop:
         settings["stop"] = request.stop
     if request.json_schema is not None:
@@ -114,6 +122,8 @@ class Prepared(NamedTuple):
     body: bytes
 
 
+_CANNOT = ("bad_request", "unprocessable")
+"""How a server refuses what it cannot do."""
 _LOGPROBS = b',"logprobs":true,"top_logprobs":1}'
 """llama.cpp tells 20 alternatives a token unless told otherwise."""
 
@@ -125,13 +135,13 @@ def prepared(request: ChatRequest, model: str, transcript: Transcript) -> Prepar
     return Prepared(request, _hashed(messages, settings), b'{"messages":[%b],%b' % (messages, end))
 
 
-def _read_reply(body: Any, model: str, n: int) -> ChatReply:
+def _read_reply(body: Any, model: str, request: ChatRequest) -> ChatReply:
     usage = body.get("usage") or {}
     timings = body.get("timings") or {}
     cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
     choices = [_read_choice(choice) for choice in body["choices"]]
-    if len(choices) != n:
-        raise ValueError(f"{len(choices)} choices for {n}")
+    if len(choices) != request.n:
+        raise ValueError(f"{len(choices)} choices for {request.n}")
     first = choices[0]
     return ChatReply(
         text=first.text,
@@ -144,7 +154,23 @@ def _read_reply(body: Any, model: str, n: int) -> ChatReply:
         prefill_ms=timings.get("prompt_ms"),
         decode_ms=timings.get("predicted_ms"),
         others=tuple(choices[1:]),
+        tokens=_weighed(body, request.messages[-1].content.strip()) if request.weigh_last else (),
     )
+
+
+def _weighed(body: Any, text: str) -> tuple[Weighed, ...]:
+    """The tokens at the end of the prompt that spell `text`; none where the server tells none, or others."""
+    ids, weights = body.get("prompt_token_ids") or [], body.get("prompt_logprobs") or []
+    found: list[Weighed] = []
+    spelled = ""
+    while len(spelled) < len(text) and len(found) < min(len(ids), len(weights)):
+        token, likely = str(ids[-1 - len(found)]), weights[-1 - len(found)]
+        if likely is None or token not in likely:  # the first of all has none
+            return ()
+        told = {other: float(weight["logprob"]) for other, weight in likely.items()}
+        found.append(Weighed(str(likely[token].get("decoded_token") or ""), token, told))
+        spelled = "".join(w.text for w in reversed(found)).strip()
+    return tuple(reversed(found)) if spelled == text else ()
 
 
 def _read_choice(choice: Any) -> Candidate:
@@ -180,8 +206,13 @@ class Conversation:
 
     async def send(self, prepared: Prepared) -> ChatReply:
         request = prepared.request
-        read = partial(_read_reply, model=self.model, n=request.n)
-        reply = await self._pool.call("POST", "/chat/completions", prepared.body, read, self._home, self._order)
+        read = partial(_read_reply, model=self.model, request=request)
+        try:
+            reply = await self._pool.call("POST", "/chat/completions", prepared.body, read, self._home, self._order)
+        except Refused as refusal:
+            if request.weigh_last and refusal.kind in _CANNOT:
+                raise InvalidOutput(str(refusal), "no_logprobs") from None
+            raise
         if request.json_schema is None:
             return reply
         try:

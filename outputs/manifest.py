@@ -10,6 +10,8 @@ import orjson
 from pydantic import Field, ValidationError
 
 from outputs.files import write_text
+from outputs.licences import Source, Terms, terms
+from outputs.spent import Spent, Tokens
 from schemas.errors import DataError
 from schemas.judgement import Interval
 from schemas.scenario import Value
@@ -225,88 +227,39 @@ class FaultCount(Value):
         return 100 * self.kept / self.kept_n if self.kept_n else None
 
 
-class Source(Value):
-    """Something that went into the dialogues and has a licence of its own."""
+class Shortcut(Value):
+    """How often one line of code, learned on other base cases, tells which side of a row was chosen, or its label."""
+
+    feature: Literal["length", "question_marks", "policy", "first_word"]
+    value: float | None
+    """Share of the published rows, a tie counting half; of labels the mean of both classes'. .5 is chance."""
+    low: float | None = None
+    high: float | None = None
+    before: float | None = None
+    """The same of all rows, before any was left out."""
+    n: int = 0
+    """Rows."""
+    units: int = 0
+    """Base cases."""
+    reason: str = ""
+    """Why there is no value."""
+
+
+class ViewSummary(Value):
+    """What became of a dataset view when it was written."""
 
     name: str
-    kind: Literal["model", "embedder", "reference", "problems", "other"]
-    licence: str
-    version: str = ""
-    """Version, revision or content hash."""
-    use: str = ""
-    """What it did in the run."""
-    origin: str = ""
-    """Where it comes from."""
-
-
-class Tokens(Value):
-    prompt: int = 0
-    completion: int = 0
-    cached: int = 0
-    """Prompt tokens a prefix cache saved."""
-    calls: int = 0
-    """Answers of a server."""
-    replayed: int = 0
-    """Answers taken from the journal; their tokens were counted when they were asked for."""
-    seconds: float = 0.0
-    """That answers were waited for, one added to the other: many are asked for at a time."""
-    cost: float | None = None
-    """None: no price is known."""
-
-    @property
-    def cached_share(self) -> float | None:
-        return self.cached / self.prompt if self.prompt else None
-
-
-class EndpointUse(Value):
-    """What was asked of one endpoint."""
-
-    sent: int = 0
-    """Attempts."""
-    answered: int = 0
-    faults: dict[str, int] = Field(default_factory=dict)
-    """Attempts that met one, by kind."""
-    retries: int = 0
-    """Attempts whose fault another attempt may mend."""
-    cancelled: int = 0
-    """Attempts given up on our side."""
-    set_aside: int = 0
-    """Times nobody was sent there any more, until it served its model again."""
-    mean_s: float | None = None
-    """Seconds an answered attempt took."""
-
-
-class Spent(Value):
-    """What the run has asked of its servers, over all its invocations."""
-
-    invocations: int = 0
-    tokens: Tokens = Tokens()
-    """Of all roles. Cost: None unless every role that was asked has a price."""
-    tokens_an_accepted: float | None = None
-    """Prompted and generated tokens for each dialogue accepted."""
-    cost_an_accepted: float | None = None
-    labels: dict[str, Tokens] = Field(default_factory=dict)
-    """By reward that asks models: of `tokens`, what its labels took."""
-    endpoints: dict[str, EndpointUse] = Field(default_factory=dict)
-    """By address."""
-    worker_peak_mb: float | None = None
-    """Memory of the largest worker."""
-    loop_lag_p99_ms: float | None = None
-    """How late the event loop of the slowest worker was."""
-
-    @property
-    def faults(self) -> dict[str, int]:
-        """Of all endpoints, by kind."""
-        kinds = sorted({kind for e in self.endpoints.values() for kind in e.faults})
-        return {kind: sum(e.faults.get(kind, 0) for e in self.endpoints.values()) for kind in kinds}
-
-    @property
-    def retries(self) -> int:
-        return sum(e.retries for e in self.endpoints.values())
-
-    @property
-    def set_aside(self) -> int:
-        return sum(e.set_aside for e in self.endpoints.values())
+    rows: dict[str, int] = Field(default_factory=dict)
+    """By split; splits without rows are absent."""
+    dropped: dict[str, int] = Field(default_factory=dict)
+    """Rows left out so that no shortcut tells who wins, by reason."""
+    less_asking: Interval | None = None
+    """Share of the pairs in which the side with fewer question marks wins; None of a view without pairs. n: base
+    cases.
+    """
+    shortcuts: tuple[Shortcut, ...] = ()
+    reason: str = ""
+    """Why there are no rows."""
 
 
 class Manifest(Value):
@@ -348,9 +301,11 @@ class Manifest(Value):
     versions: dict[str, str] = Field(default_factory=dict)
     """Of Overture and of the libraries that decide a result."""
     table_version: int = VERSION
+    views: tuple[ViewSummary, ...] = ()
+    """Of every view that is published where it has rows."""
     sources: tuple[Source, ...] = ()
     licence: str = "apache-2.0"
-    """Of the dialogues, as a dataset hub spells it."""
+    """The publisher's, as a dataset hub spells it; what went in may ask for a stricter one (`terms`)."""
     limits: tuple[str, ...] = ()
     """What the dialogues must not be taken for, beyond what every card says."""
     seconds: dict[str, float] = Field(default_factory=dict)
@@ -365,6 +320,11 @@ class Manifest(Value):
     @property
     def title(self) -> str:
         return self.pretty_name or f"{self.recipe.replace('_', ' ').replace('-', ' ')} dialogues".capitalize()
+
+    @property
+    def terms(self) -> Terms:
+        """Under which the dialogues may be passed on."""
+        return terms(self.sources, self.licence)
 
     @property
     def accepted(self) -> int:

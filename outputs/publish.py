@@ -1,7 +1,8 @@
 """Publishing: from shards in any order to `data/`, `rejected/` and `branches/`, byte-identical whatever the shards.
 
-Two passes, so that memory holds one narrow range of ids at a time: rows are spilled into id ranges, then each range is
-sorted, given its decisions and written. Parts are cut at fixed ids; how many there are depends on the target alone.
+Two passes, so that memory holds one narrow range of group ids at a time: rows are spilled into ranges, then each range
+is sorted by group and dialogue, given its decisions and written. Parts are cut at fixed group ids, so a group lies
+whole in one; how many there are depends on the target alone.
 """
 
 from bisect import bisect_right
@@ -13,10 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.ipc as ipc
 
 from outputs.files import fresh_directory, replace_directory, storage_errors
 from outputs.parquet import PartWriter, part_writer
+from outputs.spill import load, spill
 from outputs.store import read_dialogue_tables
 from schemas.errors import DataError, OvertureError
 from schemas.identity import stable_hash
@@ -28,7 +29,6 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ROWS_A_PART = 5_000
 _RANGES_A_PART = 4
-_SPILL_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,16 @@ class Published:
         return sum(self.splits.values())
 
 
+class TwoRows(DataError):
+    """One id has different rows."""
+
+    def __init__(self, dialogue_id: str):
+        super().__init__(
+            f"dialogue {dialogue_id}: two shards hold different rows of it; delete the stale shard and resume"
+        )
+        self.dialogue_id = dialogue_id
+
+
 def split_of(base_case_id: str) -> Split:
     """80/10/10 by base case alone.
 
@@ -71,22 +81,29 @@ def part_count(target: int) -> int:
 
 
 def publish(
-    shards: Iterable[Path], decisions: Mapping[str, Decision], run_dir: Path, target: int, recipe: str
+    shards: Iterable[Path], decisions: Mapping[str, Decision] | None, run_dir: Path, target: int, recipe: str
 ) -> Published:
     """Writes `data/`, `rejected/` and `branches/` of a run anew. Killed at any moment, calling it again repairs it.
 
-    `decisions`: by dialogue id, for every dialogue of the shards that is no branch. `recipe`: stored with each row.
+    `decisions`: by dialogue id, for every dialogue of the shards that is no branch; None: the shards are published
+    rows and keep all they carry. `recipe`: stored with each row that is decided about.
     """
     work = fresh_directory(run_dir / "publish.tmp")
     parts = part_count(target)
     ranges = parts * _RANGES_A_PART
-    _spill(shards, work, ranges)
+    cuts = [f"{(k << 32) // ranges:08x}" for k in range(1, ranges)]
+    spill((t for shard in shards for t in read_dialogue_tables(shard)), work, lambda group: bisect_right(cuts, group))
     tally: Counter[tuple[str, str]] = Counter()
     for part in range(parts):
         with ExitStack() as stack:
             writers: dict[Path, PartWriter] = {}
             for number in range(part * _RANGES_A_PART, (part + 1) * _RANGES_A_PART):
-                rows = _settle(_load(work / f"{number}.arrow"), decisions, recipe)
+                pile = load(work, number)
+                if pile is None:
+                    continue
+                rows = _once(pile)
+                if decisions is not None:
+                    rows = _settle(rows, decisions, recipe)
                 for (folder, name), chosen in _routed(rows, tally):
                     path = work / folder / f"{name}-{part:05d}-of-{parts:05d}.parquet"
                     if path not in writers:
@@ -111,52 +128,10 @@ def _published(tally: Counter[tuple[str, str]]) -> Published:
     )
 
 
-def _spill(shards: Iterable[Path], work: Path, ranges: int) -> None:
-    """Appends every row to the file of its id range."""
-    cuts = [f"{(k << 32) // ranges:08x}" for k in range(1, ranges)]
-    held: list[pa.Table] = []
-    size = 0
-    for shard in shards:
-        for table in read_dialogue_tables(shard):
-            held.append(table)
-            size += table.nbytes
-            if size >= _SPILL_BYTES:
-                _append(held, work, cuts)
-                held, size = [], 0
-    if held:
-        _append(held, work, cuts)
-
-
-def _append(held: list[pa.Table], work: Path, cuts: list[str]) -> None:
-    table = pa.concat_tables(held)
-    rows_of: dict[int, list[int]] = {}
-    for row, dialogue_id in enumerate(table["dialogue_id"].to_pylist()):
-        rows_of.setdefault(bisect_right(cuts, dialogue_id), []).append(row)
-    for number, rows in rows_of.items():
-        path = work / f"{number}.arrow"
-        options = ipc.IpcWriteOptions(compression="zstd")
-        with storage_errors(path), path.open("ab") as file, ipc.new_stream(file, SCHEMA, options=options) as stream:
-            stream.write_table(table.take(rows))
-
-
-def _load(path: Path) -> pa.Table:
-    """One id range: a file of Arrow streams, one after the other; sorted, each id once."""
-    tables: list[pa.Table] = []
-    if path.exists():
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            while file.tell() < size:
-                tables.append(ipc.open_stream(file).read_all())
-    if not tables:
-        return SCHEMA.empty_table()
-    table = pa.concat_tables(tables)
-    return _once(table.sort_by("dialogue_id"))
-
-
 def _once(table: pa.Table) -> pa.Table:
     """A row that came twice (a shard committed again under another layout) counts once.
 
-    Raises DataError for two different rows of one id.
+    Raises TwoRows for two different rows of one id.
     """
     ids = table["dialogue_id"].to_pylist()
     keep = [0]
@@ -164,9 +139,7 @@ def _once(table: pa.Table) -> pa.Table:
         if ids[row] != ids[row - 1]:
             keep.append(row)
         elif table.slice(row, 1).to_pylist() != table.slice(row - 1, 1).to_pylist():
-            raise DataError(
-                f"dialogue {ids[row]}: two shards hold different rows of it; delete the stale shard and resume"
-            )
+            raise TwoRows(ids[row])
     return table if len(keep) == len(ids) else table.take(keep)
 
 

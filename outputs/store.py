@@ -1,6 +1,6 @@
 """Parquet read, with one clear message when it is damaged."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from schemas.errors import DataError
 from schemas.record import Record, from_row
-from schemas.table import SCHEMA, VERSION
+from schemas.table import SCHEMA, VERSION, migrated, version_of
 
-_VERSION_KEY = b"overture.dialogue_table"
+_BETWEEN = frozenset({"list", "element", "item", "bag", "array", "array_element"})
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -22,10 +22,10 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         return file.read(columns=None if columns is None else list(columns))
 
 
-def read_batches(path: Path, rows: int = 256) -> Iterator[pa.RecordBatch]:
+def read_batches(path: Path, rows: int = 256, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The file piece by piece, in order."""
     with _readable(path) as file:
-        yield from file.iter_batches(batch_size=rows)
+        yield from file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns))
 
 
 def count_rows(path: Path) -> int:
@@ -34,11 +34,31 @@ def count_rows(path: Path) -> int:
 
 
 def read_dialogue_tables(path: Path, rows: int = 256) -> Iterator[pa.Table]:
-    """A file of the dialogue table, piece by piece, in the order of its schema. Raises DataError for any other file."""
+    """A file of the dialogue table, piece by piece, in the order of its schema; rows of an older version as today's
+    have them. Raises DataError for any other file.
+    """
     with _readable(path) as file:
-        _require_dialogues(file.schema_arrow, path)
-        for batch in file.iter_batches(batch_size=rows, columns=SCHEMA.names):
-            yield pa.Table.from_batches([batch]).select(SCHEMA.names).cast(SCHEMA)
+        version = version_of(file.schema_arrow, path)
+        names = SCHEMA.names if version == VERSION else None
+        _require_dialogues(migrated(file.schema_arrow.empty_table(), version).schema, path)
+        for batch in file.iter_batches(batch_size=rows, columns=names):
+            table = migrated(pa.Table.from_batches([batch]), version)
+            yield table.select(SCHEMA.names).cast(SCHEMA)
+
+
+def read_leaves(path: Path, leaves: Collection[str], rows: int = 500) -> Iterator[pa.Table]:
+    """Of a file of the dialogue table some columns and fields of nested ones (`turns.text`) alone, piece by piece: the
+    rest stays unread, but in a file of an older version.
+    """
+    with _readable(path) as file:
+        version = version_of(file.schema_arrow, path)
+        _require_dialogues(migrated(file.schema_arrow.empty_table(), version).schema, path)
+        fields = [pruned for field in SCHEMA if (pruned := _pruned(field, leaves)) is not None]
+        places = [file.schema.column(n).path for n in range(len(file.schema))]
+        wanted = [p for p in places if _holds(leaves, _dotted(p))] if version == VERSION else None
+        for batch in file.iter_batches(batch_size=rows, columns=wanted):
+            table = migrated(pa.Table.from_batches([batch]), version)
+            yield table.select([f.name for f in fields]).cast(pa.schema(fields))
 
 
 def read_records(paths: Iterable[Path]) -> Iterator[Record]:
@@ -61,6 +81,25 @@ def dialogue_files(path: Path) -> list[Path]:
     return [path]
 
 
+def _dotted(place: str) -> str:
+    """A leaf's path without what Parquet puts between a list and its elements."""
+    return ".".join(part for part in place.split(".") if part not in _BETWEEN)
+
+
+def _holds(leaves: Collection[str], name: str) -> bool:
+    return any(name == leaf or name.startswith(f"{leaf}.") for leaf in leaves)
+
+
+def _pruned(field: pa.Field, leaves: Collection[str]) -> pa.Field | None:
+    """A column of the dialogue table with what is wanted of it."""
+    inner = field.type.value_type if pa.types.is_list(field.type) else field.type
+    if _holds(leaves, field.name) or not pa.types.is_struct(inner):
+        return field if _holds(leaves, field.name) else None
+    kept = [child for child in inner if _holds(leaves, f"{field.name}.{child.name}")]
+    struct = pa.struct(kept)
+    return pa.field(field.name, pa.list_(struct) if pa.types.is_list(field.type) else struct) if kept else None
+
+
 def _record(row: dict[str, Any], path: Path) -> Record:
     try:
         return from_row(row)
@@ -72,11 +111,6 @@ def _record(row: dict[str, Any], path: Path) -> Record:
 
 
 def _require_dialogues(schema: pa.Schema, path: Path) -> None:
-    found = (schema.metadata or {}).get(_VERSION_KEY, str(VERSION).encode()).decode()
-    if found != str(VERSION):
-        raise DataError(
-            f"{path}: dialogue table version {found}, {VERSION} is read here; use the Overture that wrote it"
-        )
     if missing := [name for name in SCHEMA.names if name not in schema.names]:
         raise DataError(
             f"{path}: not a dialogue table, it lacks {', '.join(missing[:5])}; see the card for the columns"

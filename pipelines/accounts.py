@@ -15,7 +15,7 @@ import orjson
 
 from inference.faults import FaultKind
 from outputs.files import storage_errors
-from outputs.manifest import EndpointUse, Spent, Tokens
+from outputs.spent import EndpointUse, Spent, Tokens
 from pipelines.pool import GAUGES, Counts, add
 from pipelines.recipe import Recipe
 from pipelines.recipe_models import Price

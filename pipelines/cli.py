@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from pipelines import cli_data, cli_labels, cli_runs
+from pipelines import cli_data, cli_labels, cli_runs, cli_sharing
 from pipelines.environment import quiet
 from schemas.errors import EXIT_INTERRUPTED, OvertureError, StorageError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.add_typer(cli_runs.app)
 app.add_typer(cli_data.app)
 app.add_typer(cli_labels.app)
+app.add_typer(cli_sharing.app)
 
 _STORAGE = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM})
 

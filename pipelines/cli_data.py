@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli_options import Dialogues, OutFile, ReferenceSpec, Seed, Sets
+from pipelines.cli_options import Dialogues, OutFile, ReferenceSpec, RunPath, Seed, Sets
 from schemas.errors import InputError
 
 app = typer.Typer()
@@ -142,19 +142,67 @@ def score(
     return rescoring.score(rescoring.Order(path, out, rewards, tuple(grader or ()), tuple(set_ or ())))
 
 
-@app.command(epilog="Example: overture export runs/quickstart --format jsonl --out dialogues.jsonl")
+@app.command(
+    epilog="Examples: overture export runs/quickstart --format trl-sft; "
+    "overture export runs/quickstart --format verl-rl --out s3://bucket/folder; "
+    "overture export runs/quickstart --format jsonl --private facts --out dialogues.jsonl"
+)
 def export(
     path: Dialogues,
     format_: Annotated[
-        str, typer.Option("--format", help="jsonl; sft, sft_primed: the learner's turns; views: before each, twice")
+        str,
+        typer.Option(
+            "--format",
+            help="trl-sft, trl-dpo, trl-kto, trl-grpo, trl-reward, trl-prm, verl-rl, verl-sft, collabllm, sharegpt, "
+            "openai; jsonl: whole dialogues; or a view by its name.",
+        ),
     ] = "jsonl",
-    out: OutFile = Path("dialogues.jsonl"),
-    private: Annotated[bool, typer.Option(help="With the private parts: facts, views, solutions.")] = False,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            help="Folder, one file (.jsonl, .parquet), or a URL of either, as s3://bucket/folder or "
+            "hf://datasets/owner/name. Default: exports/<run>/<format>.",
+        ),
+    ] = None,
+    private: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--private", help="Private column or view to let out, as facts; or all (repeatable).", metavar="NAME"
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="train, validation or test. Default: all, a file each.")
+    ] = None,
 ) -> int:
-    """Write dialogues in another format. Private parts stay behind unless asked for."""
-    from pipelines import verbs
+    """Write dialogues as trainers read them. Private parts stay behind unless named.
 
-    return verbs.export_file(path, format_, out, private)
+    Repeated, it keeps the files that are there whole; interrupted, it leaves no half file and goes on.
+    """
+    from pipelines import exporting
+
+    return exporting.run(exporting.Order(path, format_, out, tuple(private or ()), split))
+
+
+@app.command(epilog="Example: overture push runs/quickstart acme/first-dialogues --dry-run")
+def push(
+    run: RunPath,
+    repo: Annotated[str, typer.Argument(help="Dataset repository of the hub.", metavar="OWNER/NAME")],
+    public: Annotated[bool, typer.Option("--public", help="Everybody may read it. Default: private.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would leave; no network.")] = False,
+    private: Annotated[
+        list[str] | None,
+        typer.Option("--private", help="Private column to send along, as facts; or all (repeatable).", metavar="NAME"),
+    ] = None,
+) -> int:
+    """Send a run's card, dialogues and views to the hub, in one commit. Private columns stay behind unless named.
+
+    The token comes from HF_TOKEN or from the hub's own login. Interrupted, it shows nothing there; the same command
+    sends what is missing.
+    """
+    from pipelines import pushing
+
+    return pushing.run(pushing.Order(run, repo, public, dry_run, tuple(private or ())))
 
 
 @app.command(epilog="Example: overture report judged.parquet --out report.html")

@@ -4,7 +4,7 @@
 opened the conversation, as our learners do).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from outputs.store import read_dialogue_tables
 from schemas import record, table
 from schemas.dialogue import Dialogue, Ending, Turn
 from schemas.errors import DataError, did_you_mean
@@ -42,15 +43,19 @@ def read_dialogues(path: Path) -> Iterator[record.Record]:
     Raises DataError.
     """
     for file in parquet_files(path):
-        yield from read_records(file) if is_our_table(file) else _converted(file, _wrapped)
+        yield from read_records(file) if is_our_table(file) else _converted(file, read_rows(file), _wrapped)
 
 
 def read_records(file: Path) -> Iterator[record.Record]:
-    return _converted(file, record.from_row)
+    """Of a file of the dialogue table, of whatever version."""
+    rows = (row for batch in read_dialogue_tables(file) for row in batch.to_pylist())
+    return _converted(file, rows, record.from_row)
 
 
-def _converted(file: Path, convert: Callable[[dict[str, Any]], record.Record]) -> Iterator[record.Record]:
-    for i, row in enumerate(read_rows(file)):
+def _converted(
+    file: Path, rows: Iterable[dict[str, Any]], convert: Callable[[dict[str, Any]], record.Record]
+) -> Iterator[record.Record]:
+    for i, row in enumerate(rows):
         try:
             yield convert(row)
         except ValidationError as error:
@@ -132,12 +137,8 @@ def is_our_table(file: Path) -> bool:
         schema = pq.read_schema(file)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(file, error) from error
-    version = (schema.metadata or {}).get(b"overture.dialogue_table")
-    if version is not None or "views" in schema.names:
-        if version not in (None, str(table.VERSION).encode()):
-            raise DataError(
-                f"{file}: dialogue table version {version.decode()}, this Overture reads version {table.VERSION}"
-            )
+    if table.VERSION_KEY in (schema.metadata or {}) or "views" in schema.names:
+        schema = table.migrated(schema.empty_table(), table.version_of(schema, file)).schema
         _check_columns(file, schema, {field.name: field.type for field in table.SCHEMA})
         return True
     _check_columns(file, schema, {"dialogue_id": pa.string()})

@@ -13,8 +13,9 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from rich.table import Table
 from rich.text import Text
 
-from outputs.manifest import Manifest, Measure, Spent
+from outputs.manifest import Manifest, Measure
 from outputs.render import render_dialogue
+from outputs.spent import Spent
 from outputs.store import dialogue_files, read_records
 from pipelines.pool import Counts
 from pipelines.recipe import Recipe

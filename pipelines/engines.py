@@ -62,10 +62,15 @@ def remembering(embed: EmbedTexts, name: str | None) -> EmbedTexts:
 
 
 @contextmanager
-def local_embedder(name: str = "all-minilm-l6-v2") -> Generator[EmbedTexts]:
-    """With the cache on disk: weights are fetched and a server is started for the first text that is not in it."""
+def local_embedder(
+    name: str = "all-minilm-l6-v2", watched: Callable[[EmbedTexts], EmbedTexts] = lambda embed: embed
+) -> Generator[EmbedTexts]:
+    """With the cache on disk: weights are fetched and a server is started for the first text that is not in it.
+
+    `watched`: put around what is asked for those.
+    """
     with started_when_asked(lambda: EmbeddingServer(fetch(name, lambda *_: None), name)) as embed:
-        yield remembering(embed, name)
+        yield remembering(watched(embed), name)
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""The end of a run: `data/`, `rejected/`, manifest, metrics, report and card, from what lies in the run directory."""
+"""The end of a run: `data/`, `rejected/`, views, manifest, metrics, report and card, from what lies in the run
+directory.
+"""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -8,17 +10,19 @@ from itertools import chain
 
 import orjson
 
-from inference.catalogue import WEIGHTS
-from outputs.card import write_card
+from outputs.card import configs_of, write_card
+from outputs.croissant import write_croissant
 from outputs.files import write_text
-from outputs.manifest import FunnelStep, Manifest, Source, write_manifest
+from outputs.manifest import FunnelStep, Manifest, write_manifest
 from outputs.publish import Published, publish
 from outputs.report import write_report
 from outputs.store import dialogue_files, read_records
+from outputs.views.written import write_views
 from pipelines import measure
 from pipelines.engines import Engines
 from pipelines.reward_choice import limits
 from pipelines.rundir import RunDir
+from pipelines.sources import sources
 from pipelines.state import State
 from schemas.record import Record
 
@@ -27,7 +31,7 @@ PACKAGES = ("prefect", "pyarrow", "scikit-learn", "xllamacpp", "torch")
 
 
 def publish_run(state: State, servers: Engines, command: str) -> None:
-    """`data/`, `rejected/`, manifest, metrics, report and card. Calling it again writes the same."""
+    """`data/`, `rejected/`, views, manifest, metrics, report and card. Calling it again writes the same."""
     began = time.monotonic()
     run, recipe = state.run, state.recipe
     rows = [*run.shard_paths(), *run.branch_paths()]
@@ -40,8 +44,9 @@ def publish_run(state: State, servers: Engines, command: str) -> None:
 
 
 def present(run: RunDir, manifest: Manifest) -> None:
-    """Manifest, metrics, report and card, of what is published."""
+    """Views, manifest, metrics, report, card and Croissant metadata, of what is published."""
     to_read = _to_read(run)
+    manifest = manifest.model_copy(update={"views": write_views(run.path)})
     write_manifest(run.manifest, manifest)
     figures = {
         "realism": manifest.realism,
@@ -53,6 +58,7 @@ def present(run: RunDir, manifest: Manifest) -> None:
     write_text(run.metrics, orjson.dumps(named, option=orjson.OPT_INDENT_2).decode() + "\n")
     write_report(run.report, manifest, to_read)
     write_card(run.path, manifest, to_read[0] if to_read else None)
+    write_croissant(run.path, manifest, configs_of(run.path))
 
 
 def rows_of(run: RunDir) -> Iterable[Record]:
@@ -64,7 +70,7 @@ def rows_of(run: RunDir) -> Iterable[Record]:
 
 
 def _to_read(run: RunDir) -> list[Record]:
-    """The first dialogues by id (a hash, so a fair draw), families in turn."""
+    """The first dialogues by group id (a hash, so a fair draw), families in turn."""
     by_family: dict[str, list[Record]] = {}
     for record in read_records(dialogue_files(run.path)) if any((run.path / "data").glob("*.parquet")) else ():
         rows = by_family.setdefault(record.dialogue.scenario.family, [])
@@ -105,7 +111,7 @@ def _manifest(
         published=published.splits,
         seed=recipe.seed,
         families=tuple(e.name for e in recipe.families),
-        funnel=tuple(_funnel(found)),
+        funnel=tuple(funnel(found)),
         realism=tuple(realism),
         heads=tuple(heads),
         feasible=tuple(found.feasible for _, found in sorted(state.pool.matched.items())),
@@ -122,7 +128,7 @@ def _manifest(
         limits=limits(recipe.rewards),
         fingerprints=state.fingerprints,
         versions={"overture": version("overture"), **{name: version(name) for name in PACKAGES}},
-        sources=tuple(_sources(state)),
+        sources=tuple(sources(recipe, state.references)),
         seconds=state.clock.seconds,
         tokens=tokens,
         spent=spent,
@@ -130,7 +136,7 @@ def _manifest(
     )
 
 
-def _funnel(found: Mapping[str, measure.Gathered]) -> Iterable[FunnelStep]:
+def funnel(found: Mapping[str, measure.Gathered]) -> Iterable[FunnelStep]:
     """Made -> published, over all, then by family and policy."""
     made = sum(sum(g.made.values()) for g in found.values())
     reasons: dict[str, int] = {}
@@ -146,32 +152,3 @@ def _funnel(found: Mapping[str, measure.Gathered]) -> Iterable[FunnelStep]:
             yield FunnelStep(
                 name="published", count=gathered.published[policy], reasons=dropped, family=family, policy=policy
             )
-
-
-def _sources(state: State) -> Iterable[Source]:
-    recipe = state.recipe
-    for name in sorted(set(recipe.roles.values())):
-        model = recipe.models[name]
-        known = WEIGHTS.get(getattr(model, "weights", ""))
-        yield Source(
-            name=str(model.identity["model"]),
-            kind="model",
-            licence=known.licence if known else "see the model's card",
-            use="speaks as " + ", ".join(sorted(r for r, m in recipe.roles.items() if m == name)),
-        )
-    known = WEIGHTS.get(getattr(recipe.embedder, "weights", ""))
-    yield Source(
-        name=str(recipe.embedder.identity["model"]),
-        kind="embedder",
-        licence=known.licence if known else "see the model's card",
-        use="compares texts",
-    )
-    for spec in sorted({e.reference for e in recipe.families if e.reference is not None}):
-        licences = {r.licence for r in state.references.values() if r is not None and r.spec == spec}
-        licence = next((x for x in licences if x), None) or "see its source"
-        yield Source(
-            name=spec,
-            kind="reference",
-            licence=licence,
-            use="statistics and comparison; no text of it is in the dataset",
-        )

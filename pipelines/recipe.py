@@ -117,6 +117,10 @@ class Recipe(Part):
     """Most nats of KL divergence by which the latents of simulated people may move from their fit, so that what real
     users do and the pool lacks comes more often; 0: never.
     """
+    licences: dict[str, str] = Field(default_factory=dict)
+    """Licences that the catalogue does not know, by what this recipe names: a model (as under `models`), `embedder`, a
+    reference, a problem file. The card's licence follows from them (`outputs.licences`).
+    """
 
     @field_validator("families")
     @classmethod
@@ -139,6 +143,29 @@ class Recipe(Part):
         if "families" not in info.data or "models" not in info.data:
             return roles
         return _roles(roles, info.data["families"], info.data["models"])
+
+    @field_validator("licences")
+    @classmethod
+    def _licences_of_what_goes_in(cls, licences: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if "families" not in info.data or "models" not in info.data:
+            return licences
+        families: tuple[FamilyEntry, ...] = info.data["families"]
+        read = (*recipe_families.references(families), *recipe_families.files(families))
+        known = [*info.data["models"], "embedder", *read]
+        for name in licences:
+            if name not in known:
+                raise fault(f"nothing of this name goes into this recipe{did_you_mean(name, known)}", name)
+        return licences
+
+    @property
+    def references(self) -> list[str]:
+        """Real dialogues that families are compared with, or that their latents were fitted on."""
+        return recipe_families.references(self.families)
+
+    @property
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """Files whose items go into dialogues -> names of the families that read them."""
+        return recipe_families.files(self.families)
 
     def quotas(self) -> dict[str, int]:
         """Family name -> accepted dialogues wanted of it; they add up to `target`."""

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from generators.latents.fitted import FittedLatents
 from generators.speakers.external import EXTERNAL, External
 from generators.speakers.prompted import PromptedSpeaker
 from pipelines.recipe_errors import fault, shown
@@ -216,6 +217,23 @@ def check_target(target: int, entries: Sequence[FamilyEntry]) -> None:
     left_out = [e.name for e, quota in zip(entries, quotas(target, entries), strict=True) if not quota]
     if left_out:
         raise fault(f"{target} leaves no dialogue for {', '.join(left_out)}; raise the target or that share")
+
+
+def files(entries: Iterable[FamilyEntry]) -> dict[str, tuple[str, ...]]:
+    """Paths that families have as fields: files whose items go into dialogues -> the families that read them."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        for _, value in entry.family:
+            if isinstance(value, Path):
+                found.setdefault(str(value), []).append(entry.name)
+    return {path: tuple(sorted(names)) for path, names in found.items()}
+
+
+def references(entries: Sequence[FamilyEntry]) -> list[str]:
+    """Real dialogues that families are compared with, or that their latents were fitted on."""
+    compared = {e.reference for e in entries if e.reference is not None}
+    fitted = {v.reference for e in entries for _, v in e.family if isinstance(v, FittedLatents)}
+    return sorted(compared | fitted)
 
 
 def quotas(target: int, entries: Sequence[FamilyEntry]) -> list[int]:

@@ -111,14 +111,23 @@ class Reference:
                     break
 
     def beginnings(self, split: Split, lengths: Sequence[int], seed: int) -> Iterator[Dialogue]:
-        """Real dialogues, each cut to a number of turns drawn from `lengths`; one that is shorter stays whole.
-
-        As no draw depends on its dialogue, what was not cut tells how soon users leave.
-        """
+        """Beginnings (`beginning`) of real dialogues, each with a number of turns drawn from `lengths`."""
         for dialogue in self.dialogues(split):
-            wanted = rng(seed, "beginnings", dialogue.id).choice(lengths)
-            if (cut := window(dialogue, min(wanted, len(dialogue.turns)))) is not None:
+            if (cut := beginning(dialogue, rng(seed, "beginnings", dialogue.id).choice(lengths))) is not None:
                 yield cut
+
+
+def beginning(dialogue: Dialogue, turns: int) -> Dialogue | None:
+    """The first `turns` turns, or all of a dialogue whose partner says nothing after them.
+
+    Of every turn of the partner in it is known whether it was the last. So where `turns` depends on nothing of the
+    dialogue, beginnings tell how soon people leave.
+    """
+    last = max((place for place, turn in enumerate(dialogue.turns) if turn.role == dialogue.partner), default=-1)
+    if last < turns:
+        return window(dialogue, len(dialogue.turns))
+    cut = window(dialogue, turns)
+    return cut and cut.model_copy(update={"ending": Ending(reason="external", detail="goes_on")})
 
 
 def window(dialogue: Dialogue, turns: int) -> Dialogue | None:
@@ -285,8 +294,9 @@ def _chitchat(file: Path) -> Iterator[Conversation]:
         ) from error
 
 
-def _from_hub(name: str) -> Iterator[Conversation]:
-    import datasets  # slow to import, and only these references need it
+def hub_splits(told: str, name: str) -> dict[str, Iterable[dict[str, Any]]]:
+    """Split -> rows of `owner/name[:config]`. Raises DataError that begins with `told`."""
+    import datasets  # slow to import, and only these sets need it
 
     path, _, config = name.partition(":")
     try:
@@ -297,11 +307,16 @@ def _from_hub(name: str) -> Iterator[Conversation]:
         RuntimeError,
     ) as error:  # what `datasets` and the hub's client raise derives from these
         raise DataError(
-            f"reference 'hf:{name}': it cannot be loaded ({str(error).splitlines()[0]}); check the name and the "
-            "network, or save it as Parquet and use path:FILE.parquet"
+            f"{told}: it cannot be loaded ({str(error).splitlines()[0]}); check the name and the network, or save it "
+            "as Parquet and give that file"
         ) from error
-    for split, rows in splits.items():
-        for i, row in enumerate(cast(Iterable[dict[str, Any]], rows)):
+    return {str(split): cast(Iterable[dict[str, Any]], rows) for split, rows in splits.items()}
+
+
+def _from_hub(name: str) -> Iterator[Conversation]:
+    path = name.partition(":")[0]
+    for split, rows in hub_splits(f"reference 'hf:{name}'", name).items():
+        for i, row in enumerate(rows):
             if not isinstance(row.get("turns") or row.get("messages"), list):
                 wanted = "`turns` (role, text) or `messages` (role, content)"
                 raise DataError(f"reference 'hf:{name}': split '{split}' has no column {wanted}")

@@ -12,7 +12,7 @@ from inference.weights import cache_folder, fetch
 from outputs.manifest import Manifest, read_manifest
 from pipelines.beside import Beside
 from pipelines.engines import Engines, engines
-from pipelines.fingerprints import generation_fingerprint
+from pipelines.fingerprints import generation_fingerprint, reward_fingerprint
 from pipelines.plan import lead_plan, next_plan, shards_of
 from pipelines.pool import Counts, play_all
 from pipelines.publishing import publish_run
@@ -107,8 +107,16 @@ def prepare(recipe: Recipe, run: RunDir, resume: Resume, watch: Waiting, clock: 
                 "speakers, models, sampling or seed differ; give another --out, or restore the recipe "
                 "(config.resolved.yaml has the one that was run)"
             )
-    run.write_config(recipe)
-    return State(recipe, run, fingerprint, references, clock)
+    state = State(recipe, run, fingerprint, references, clock)
+    if not run.shard_paths() or reward_fingerprint(run.read_config()) == reward_fingerprint(recipe):
+        run.write_config(recipe)
+    elif state.finished() is None:  # else `overture score` has labelled it with just these
+        raise RunError(
+            f"{run}: what lies there was labelled with other rewards than this recipe's; label it with "
+            f"`overture score {run.path} --rewards RECIPE` (nothing is played again, only what changed is asked), or "
+            f"restore the rewards to go on ({run.config.name} has them)"
+        )
+    return state
 
 
 def _reference(spec: str | None, watch: Waiting) -> Reference | None:

@@ -13,7 +13,7 @@ from inference.client import Connections, HttpChatModel, Prepared
 from inference.pool import Pool
 from pipelines.confined import passes
 from pipelines.journal import Answer, Journal, Place
-from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling
+from schemas.chat import Candidate, ChatReply, ChatRequest, EndpointSpec, Message, Sampling, Weighed
 from schemas.contracts import JUDGE, KNOWS_BOTH, SOLVER, Services, by_code
 from schemas.errors import ContentError, ContextOverflow, InvalidOutput, Unanswered
 from schemas.identity import stable_hash
@@ -325,7 +325,8 @@ def _decoded(answer: bytes) -> ChatReply:
     data: dict[str, Any] = orjson.loads(answer)
     if "fault" not in data:
         others = tuple(Candidate(**other) for other in data.pop("others"))
-        return ChatReply(**data, others=others)
+        tokens = tuple(Weighed(**token) for token in data.pop("tokens", ()))
+        return ChatReply(**data, others=others, tokens=tokens)
     if data["fault"] in _FAULTS:
         raise _FAULTS[data["fault"]](data["message"])
     raise InvalidOutput(data["message"], data["reason"])

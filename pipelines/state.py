@@ -71,7 +71,8 @@ class State:
             return None
         manifest = read_manifest(self.run.manifest)
         wanted = self.fingerprints
-        if self.run.scored.exists():  # labelled anew since (`overture score`): that is not to be undone
+        if self.run.scored.exists() and wanted["rewards"] == reward_fingerprint(self.run.read_config()):
+            # labelled anew since it was played (`overture score`): that is not to be undone
             wanted["rewards"] = manifest.fingerprints.get("rewards", "")
         same = manifest.fingerprints == wanted and manifest.target == self.recipe.target
         return manifest if same and manifest.status == "complete" else None

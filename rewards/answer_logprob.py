@@ -1,14 +1,19 @@
 """How likely the right answer is to the learner after each turn of the partner (methods §2: it should rise with them).
 
-The answer is the only one the schema allows, so that a server generates it whatever the model would say, and its
-tokens' log-probabilities should be those of the model before that constraint (vLLM's raw log-probabilities, llama.cpp's
-probabilities before sampling); of a server that tells constrained ones the value is near 0 after every turn.
+A server that weighs words it is given (vLLM) weighs the answer. Of another one the answer is the only one the schema
+allows, so that it is generated whatever the model would say; llama.cpp tells its tokens' probabilities before that
+constraint, and of a server that tells constrained ones (as vLLM does) the value would be near 0 after every turn.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
+from json import dumps
+
+from rewards.weighing import UNTOLD, weigh
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
-from schemas.contracts import KNOWS_BOTH, Reward, Services
+from schemas.contracts import KNOWS_BOTH, ChatModel, Reward, Services
 from schemas.dialogue import Dialogue
-from schemas.errors import ContentError
+from schemas.errors import ContentError, InvalidOutput
 from schemas.judgement import RewardValue
 
 NAME = "answer_logprob_after_turn"
@@ -30,6 +35,7 @@ class AnswerLogprob(Reward):
             return [RewardValue(name=NAME, scope="turn", value=None, reason=reason)]
         messages = [Message("system", _SYSTEM)]
         before: float | None = None
+        weighs = True
         found: list[RewardValue] = []
         for place, turn in enumerate(dialogue.turns):
             if turn.text is None:
@@ -37,17 +43,9 @@ class AnswerLogprob(Reward):
             messages.append(Message("assistant" if turn.role == dialogue.learner else "user", turn.text))
             if turn.role != dialogue.partner:
                 continue
-            request = ChatRequest(
-                key=CallKey(turn=place, step=f"{KNOWS_BOTH}/answer"),
-                messages=tuple(messages),
-                sampling=_SAMPLING,
-                seed=0,
-                json_schema={"type": "string", "enum": [verifier.answer]},
-                logprobs=True,
-            )
             try:
-                value = (await services.chat[role].ask(request)).logprob
-                reason = None if value is not None else "no_logprobs"
+                value, weighs = await _logprob(services.chat[role], place, messages, verifier.answer, weighs)
+                reason = None if value is not None else UNTOLD
             except ContentError as fault:
                 value, reason = None, fault.reason
             rise = None if value is None or before is None else value - before
@@ -55,3 +53,23 @@ class AnswerLogprob(Reward):
             parts = {"rise": rise}
             found.append(RewardValue(name=NAME, scope="turn", turn=place, value=value, parts=parts, reason=reason))
         return found
+
+
+async def _logprob(
+    model: ChatModel, place: int, messages: Sequence[Message], answer: str, weighs: bool
+) -> tuple[float | None, bool]:
+    """And whether the server weighs what it is given. `weighs`: whether it may."""
+    if weighs:
+        with suppress(InvalidOutput):  # it tells nothing of given words
+            given = Message("assistant", dumps(answer))
+            reply = await weigh(model, place, "answer", (*messages, given), k=1)
+            return sum(token.likely[token.id] for token in reply.tokens), True
+    request = ChatRequest(
+        key=CallKey(turn=place, step=f"{KNOWS_BOTH}/answer"),
+        messages=tuple(messages),
+        sampling=_SAMPLING,
+        seed=0,
+        json_schema={"type": "string", "enum": [answer]},
+        logprobs=True,
+    )
+    return (await model.ask(request)).logprob, False

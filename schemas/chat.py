@@ -50,6 +50,21 @@ class ChatRequest:
     logprobs: bool = False
     n: int = 1
     """Answers wanted from this one prefix."""
+    weigh_last: int = 0
+    """Above 0 nothing is to be said: the last message, the assistant's, is what was said, and the reply's `tokens` tell
+    so many of the likeliest tokens in the place of each of its own, where the server can.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One token of what was said, and what else the model might have said in its place."""
+
+    text: str
+    id: str
+    """In the model's vocabulary."""
+    likely: dict[str, float]
+    """Token id -> log-probability (nats): of the likeliest, and of the token itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,8 @@ class ChatReply:
     """Server-side times where the server tells them (llama.cpp's `timings`); never stored in the data."""
     others: tuple[Candidate, ...] = ()
     """The second and later answers, where `n` were wanted; `completion_tokens` counts all."""
+    tokens: tuple[Weighed, ...] = ()
+    """Of the last message, where its weights were wanted (`weigh_last`); empty where the server tells none."""
 
 
 @dataclass(frozen=True, slots=True)

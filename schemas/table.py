@@ -3,11 +3,22 @@
 Free-form parts (`session_latents`, `views`, `plan`, `outcome`, labels, parts) are JSON strings with sorted keys, so
 equal data is equal bytes.
 A candidate or rollout is a row of the same schema with an `origin`, under `branches/`.
+
+A file says its version in its metadata. Readers bring older rows up to date, one step a version; so a change of the
+schema is a higher VERSION, a step in STEPS, and a small file of the old version in tests/schemas.
 """
+
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 
+from schemas.errors import DataError
+
 VERSION = 1
+VERSION_KEY = b"overture.dialogue_table"
+Step = Callable[[pa.Table], pa.Table]
+STEPS: Mapping[int, Step] = {}
+"""Version -> how its rows become rows of the next one. Empty: there has been no other version than 1."""
 
 _STRINGS = pa.list_(pa.string())
 
@@ -101,5 +112,27 @@ SCHEMA = pa.schema(
         ),
         ("origin", pa.struct([("dialogue_id", pa.string()), ("turn", pa.int32()), ("candidate", pa.int32())])),
     ],
-    metadata={"overture.dialogue_table": str(VERSION)},
+    metadata={VERSION_KEY: str(VERSION)},
 )
+
+
+def version_of(schema: pa.Schema, file: object) -> int:
+    """Of a file of the dialogue table; one that lost its metadata on the way counts as of today's. Raises DataError for
+    a version that cannot be read here.
+    """
+    found = (schema.metadata or {}).get(VERSION_KEY, str(VERSION).encode()).decode(errors="replace")
+    if found.isdigit() and int(found) > VERSION:
+        raise DataError(
+            f"{file}: dialogue table version {found}, written by a newer Overture; this one reads versions up to "
+            f"{VERSION}: install the newer one"
+        )
+    if not found.isdigit() or int(found) < 1:
+        raise DataError(f"{file}: dialogue table version '{found}' is none of ours; export the dialogues again")
+    return int(found)
+
+
+def migrated(table: pa.Table, version: int, steps: Mapping[int, Step] = STEPS, to: int = VERSION) -> pa.Table:
+    """Rows of an older version as version `to` has them, step by step."""
+    for number in range(version, to):
+        table = steps[number](table)
+    return table

@@ -16,6 +16,10 @@ def dialogue_id(number: int) -> str:
     return stable_hash("sample", number)
 
 
+def group_id(number: int) -> str:
+    return stable_hash("group", number)
+
+
 def tutoring(number: int = 0, policy: Policy = "proactive", base_case: str | None = None) -> Record:
     fact = Fact(id="f1", holder="teacher", slot="the price of one pencil", value="41", text=SECRET)
     scenario = Scenario(
@@ -33,7 +37,7 @@ def tutoring(number: int = 0, policy: Policy = "proactive", base_case: str | Non
         plan={"route": PLAN_SECRET},
         index=number,
         scenario_id=f"s{number}",
-        group_id=f"g{number // 2}",
+        group_id=group_id(number // 2),
         dialogue_id=dialogue_id(number),
         policy=policy,
     )
@@ -85,7 +89,7 @@ def conversation(number: int = 1, policy: Policy = "proactive", text: str = "I w
         session_latents={"profile": "has a dog"},
         index=number,
         scenario_id=f"s{number}",
-        group_id=f"g{number}",
+        group_id=group_id(number),
         dialogue_id=dialogue_id(number),
         policy=policy,
     )

@@ -2,18 +2,9 @@
 
 from selection_samples import DISTANCES, FAMILY, FEASIBLE, HEADS, MOVED, ROUNDS, SELECTION_REWARD
 
-from outputs.manifest import (
-    EndpointUse,
-    FunnelStep,
-    HeadMarginal,
-    Manifest,
-    Measure,
-    PolicyPair,
-    RewardSummary,
-    Source,
-    Spent,
-    Tokens,
-)
+from outputs.licences import Source
+from outputs.manifest import FunnelStep, HeadMarginal, Manifest, Measure, PolicyPair, RewardSummary
+from outputs.spent import EndpointUse, Spent, Tokens
 
 _LOST = {("conversation", "published"): {"over_represented": 2, "leaked_fact": 1}}
 

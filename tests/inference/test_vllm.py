@@ -1,4 +1,4 @@
-"""vLLM servers of our own, with a stand-in for the `vllm` command; the real one is in tests/vllm."""
+"""vLLM servers of our own, with a stand-in for the `vllm` command; the real one is in tests/vllm_servers."""
 
 import json
 import os

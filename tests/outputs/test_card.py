@@ -8,12 +8,15 @@ from corpus_samples import to_table
 from dialogue_samples import branch, conversation, many, tutoring
 from manifest_samples import full_manifest
 
-from outputs.card import configs_of, render_card, size_category, write_card
+from outputs.card import DataFile, configs_of, render_card, size_category, write_card
 from outputs.columns import MEANING, PRIVATE, columns
-from outputs.manifest import Manifest
+from outputs.configs import config
+from outputs.licences import NOT_TOLD, Source
+from outputs.manifest import Manifest, Shortcut, ViewSummary
 from outputs.parquet import write_table
 from outputs.publish import Decision, publish, split_of
-from schemas.judgement import Selection
+from outputs.views.registry import PUBLISHED
+from schemas.judgement import Interval, Selection
 from schemas.record import Record
 from schemas.table import SCHEMA
 
@@ -21,6 +24,7 @@ from schemas.table import SCHEMA
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "TORCH_AVAILABLE", False)  # streaming would import it: seconds, for nothing
     datasets.disable_progress_bars()
 
 
@@ -100,15 +104,83 @@ def test_every_column_of_the_schema_is_documented():
     assert set(SCHEMA.names) >= PRIVATE
 
 
-def test_the_card_shows_every_column_and_marks_the_private_ones():
-    text = render_card(full_manifest(), {})
-    for column in columns():
-        assert re.search(rf"^\| `{re.escape(column.name)}` \|.*\| {'yes' if column.private else ''} ?\|$", text, re.M)
+ALL = {name: [DataFile("train", f"{name}/*", 3)] for name in ("dialogues", *PUBLISHED, "rejected", "branches")}
+
+
+def section(text: str, name: str) -> str:
+    return text.split(f"\n### {name}\n")[1].split("\n### ")[0]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_card_says_of_every_config_what_a_row_is_and_what_to_mind(name: str):
+    text = section(render_card(full_manifest(), ALL), name)
+    assert config(name).limits
+    assert f"A row: {config(name).row} 3 rows (train 3). {config(name).limits}\n" in text
+    assert "s3://bucket/run/" in text
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_card_shows_every_column_of_a_config_and_marks_the_private_ones(name: str):
+    card = render_card(full_manifest(), ALL)
+    text = section(card, config(name).like or name)
+    if config(name).like:
+        assert f"Columns: those of [{config(name).like}]" in section(card, name)
+    for column in config(name).columns:
+        ends = rf"\| {'yes' if column.private else ''} ?\|$"
+        assert column.meaning and column.source
+        assert re.search(rf"^\| `{re.escape(column.name)}` \|.*{ends}", text, re.M), column.name
+
+
+def test_every_config_is_documented_in_whole():
+    for name in ALL:
+        assert {c.name for c in config(name).columns if "." not in c.name} == set(config(name).schema.names)
+    assert {n for n in ALL for c in config(n).columns if c.private} == {"dialogues", "rejected", "branches"}
+
+
+SHORTCUTS = (
+    Shortcut(feature="length", value=0.55, low=0.5, high=0.6, before=0.71, n=40, units=20),
+    Shortcut(feature="first_word", value=None, n=40, units=20, reason="one_word"),
+)
+PAIRS = ViewSummary(
+    name="preference",
+    rows={"train": 40},
+    dropped={"told_by_length": 12},
+    less_asking=Interval(0.35, 0.3, 0.41, 20),
+    shortcuts=SHORTCUTS,
+)
+
+
+def test_the_card_says_how_well_one_feature_tells_who_wins_and_how_often_who_asks_less_does():
+    text = section(render_card(full_manifest(views=(PAIRS,)), ALL), "preference")
+    assert "Left out so that nothing simple tells who wins: 12 told by length." in text
+    assert "fewer question marks wins 35% of the pairs (30% to 41%, 20 base cases)" in text
+    assert "| length | 0.71 | 0.55 (0.5 to 0.6) | 40 | 20 |" in text
+    assert "| first word | missing | missing one word | 40 | 20 |" in text
+
+
+def test_the_card_says_why_a_view_is_no_config():
+    none = ViewSummary(name="preference", reason="too_few_base_cases")
+    text = render_card(full_manifest(views=(none, ViewSummary(name="silence", reason="no_rows"))), ALL)
+    assert "Without rows, and so no config: preference (too few base cases), silence (no rows)." in text
+
+
+@pytest.mark.parametrize(
+    ("licence", "header", "said"),
+    [
+        ("CC BY-SA 4.0", {"license": "cc-by-sa-4.0"}, "**cc-by-sa-4.0**, as p asks for it."),
+        (NOT_TOLD, {"license": "unknown"}, "nobody told the licence of p."),
+        ("gemma", {"license": "other", "license_name": "terms-of-its-sources"}, "p has terms of its own"),
+    ],
+)
+def test_the_card_is_as_strict_as_what_went_in(licence: str, header: dict[str, str], said: str):
+    text = render_card(full_manifest(sources=(Source(name="p", kind="problems", licence=licence),)), {})
+    assert header.items() <= yaml.safe_load(text.split("---\n")[1]).items()
+    assert said in text
 
 
 def test_the_card_says_where_things_came_from_and_what_was_lost():
     text = render_card(full_manifest(), {}, example=conversation())
-    assert "| Small-1.5B | model | Apache-2.0 | cc324af0 | both sides |" in text
+    assert "| Small-1.5B | model | Apache-2.0 | yes | cc324af0 | both sides |" in text
     assert "repeated message 4" in text
     assert "0.81 (0.68 to 0.92) | 0.52 (0.41 to 0.63)" in text
     assert "| tutoring | ngram auc | missing | missing | 0 | no reference |" in text

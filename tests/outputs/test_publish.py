@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outputs import publish as publishing
+from outputs import spill
 from outputs.parquet import write_table
 from outputs.publish import SPLITS, Decision, Published, part_count, publish, split_of
 from outputs.store import read_records
@@ -40,7 +41,7 @@ def rows(run: Path, folder: str) -> list[Record]:
     return list(read_records(sorted((run / folder).glob("*.parquet"))))
 
 
-def test_every_row_lands_in_its_folder_once_sorted_by_id(tmp_path: Path):
+def test_every_row_lands_in_its_folder_once_sorted_by_group_and_id(tmp_path: Path):
     records = many(40)
     decisions = {r.dialogue.id: KEPT if n % 4 else DROPPED for n, r in enumerate(records)}
     shards = write_shards(tmp_path / "shards", [*records, branch(records[0], 0), branch(records[0], 1)], [9, 5])
@@ -50,7 +51,7 @@ def test_every_row_lands_in_its_folder_once_sorted_by_id(tmp_path: Path):
     assert done.branches == 2
     for split in SPLITS:
         found = list(read_records(sorted((tmp_path / "run" / "data").glob(f"{split}-*.parquet"))))
-        ids = [r.dialogue.id for r in found]
+        ids = [(r.dialogue.scenario.group_id, r.dialogue.id) for r in found]
         assert ids == sorted(ids)
         assert len(ids) == done.splits.get(split, 0)
         assert {r.split for r in found} <= {split}
@@ -100,15 +101,18 @@ def test_the_bytes_do_not_depend_on_shards_or_order(tmp_path_factory: pytest.Tem
 
 def test_parts_are_cut_by_the_target_and_not_by_what_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(publishing, "ROWS_A_PART", 10)
-    monkeypatch.setattr(publishing, "_SPILL_BYTES", 5_000)
+    monkeypatch.setattr(spill, "BYTES", 5_000)
     records = many(60)
     decisions = {r.dialogue.id: KEPT for r in records}
     done = publish(write_shards(tmp_path / "s", records, [20]), decisions, tmp_path / "run", 30, "sample")
     names = sorted(p.name for p in (tmp_path / "run" / "data").glob("train-*"))
     assert names == ["train-00000-of-00003.parquet", "train-00001-of-00003.parquet", "train-00002-of-00003.parquet"]
-    ids = [r.dialogue.id for r in read_records([tmp_path / "run" / "data" / n for n in names])]
+    parts = [[r.dialogue for r in read_records([tmp_path / "run" / "data" / n])] for n in names]
+    ids = [(d.scenario.group_id, d.id) for part in parts for d in part]
     assert ids == sorted(ids)
     assert len(ids) == done.splits["train"]
+    groups = [{d.scenario.group_id for d in part} for part in parts]
+    assert sum(len(g) for g in groups) == len(set[str]().union(*groups)), "a group lies whole in one part"
 
 
 def test_five_thousand_rows_are_expected_in_a_part():

@@ -9,9 +9,9 @@ from dialogue_samples import conversation, tutoring
 from manifest_samples import full_manifest
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
+from outputs.licences import Source
 from outputs.manifest import (
     LABEL_DISTANCES,
-    EndpointUse,
     Feasible,
     FunnelStep,
     HeadMarginal,
@@ -23,11 +23,9 @@ from outputs.manifest import (
     RewardSummary,
     Round,
     SelectionReward,
-    Source,
-    Spent,
-    Tokens,
 )
 from outputs.report import DIALOGUES_SHOWN, render_report, to_read, write_report
+from outputs.spent import EndpointUse, Spent, Tokens
 from schemas.judgement import Interval
 from schemas.record import Record
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from outputs.manifest import Tokens
+from outputs.spent import Tokens
 from pipelines.accounts import Ledger, cost
 from pipelines.pool import Counts
 from pipelines.recipe import Recipe

@@ -7,7 +7,7 @@ from typing import Any
 from manifest_samples import full_manifest
 from rich.console import Console
 
-from outputs.manifest import EndpointUse, Spent, Tokens
+from outputs.spent import EndpointUse, Spent, Tokens
 from pipelines.display import ENDPOINTS_EVERY_S, Display, summary
 from pipelines.pool import Counts
 from pipelines.recipe import Recipe

@@ -14,8 +14,8 @@ from dialogue_samples import tutoring
 from talks import talk
 
 from pipelines.dialogue_files import read_dialogues
-from pipelines.reference import MAX_PER_PERSON, Reference, load_reference, window
-from schemas.dialogue import Dialogue
+from pipelines.reference import MAX_PER_PERSON, Reference, beginning, load_reference, window
+from schemas.dialogue import Dialogue, Ending
 from schemas.errors import DataError, StorageError
 
 
@@ -105,6 +105,15 @@ def test_a_window_is_the_beginning_and_only_where_both_speak():
     assert cut.ending.detail == "window"
     assert window(dialogue, 2) is None
     assert window(dialogue, 5) is None
+
+
+def test_a_beginning_knows_whether_its_partner_speaks_again():
+    said = (("assistant", "Hi."), ("user", "Yes?"), ("assistant", "Good."), ("user", "Bye."), ("assistant", "Bye."))
+    dialogue = talk(*said, ending=Ending(reason="closed_by_partner"))
+    found = {turns: beginning(dialogue, turns) for turns in range(1, 7)}
+    endings = {turns: cut and (len(cut.turns), cut.ending.detail or cut.ending.reason) for turns, cut in found.items()}
+    whole = (5, "closed_by_partner")
+    assert endings == {1: None, 2: (2, "goes_on"), 3: (3, "goes_on"), 4: whole, 5: whole, 6: whole}
 
 
 def test_windows_have_the_turns_of_the_synthetic_side_and_use_a_dialogue_once(tmp_path: Path):
@@ -226,7 +235,7 @@ def test_a_missing_or_mistyped_column_is_named(tmp_path: Path):
 def test_a_table_of_another_version_is_refused(tmp_path: Path):
     own = to_table([tutoring(0)]).replace_schema_metadata({"overture.dialogue_table": "7"})
     pq.write_table(own, tmp_path / "own.parquet")
-    with pytest.raises(DataError, match="dialogue table version 7, this Overture reads version 1"):
+    with pytest.raises(DataError, match="dialogue table version 7, written by a newer Overture"):
         list(read_dialogues(tmp_path / "own.parquet"))
 
 

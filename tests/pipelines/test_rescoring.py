@@ -27,7 +27,7 @@ from pipelines.recipe import load
 from pipelines.rescoring import Order, score
 from pipelines.run import build
 from pipelines.rundir import RunDir
-from schemas.errors import InputError, RecipeError
+from schemas.errors import InputError, RecipeError, RunError
 from schemas.record import Record
 
 LIMIT_S = 120
@@ -91,7 +91,7 @@ def rows(run: Path) -> list[Record]:
 
 
 def hashes(run: Path) -> dict[str, str]:
-    files = sorted(p for folder in ("data", "rejected") for p in (run / folder).glob("*.parquet"))
+    files = sorted(p for folder in ("data", "rejected", "views") for p in (run / folder).rglob("*.parquet"))
     return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
@@ -148,8 +148,9 @@ def test_a_grader_is_asked_once_and_a_changed_one_anew(
     assert "not shown to agree with people" in said and said.split(";")[1] in (run / "README.md").read_text()
     (tmp_path / "new").mkdir()
     score(Order(run, graders=(grader(tmp_path / "new", notes=["Be strict."]),)))
-    names = [v.name for v in rows(run)[0].rewards]
-    assert asked(server) - answers == 2 * cost and names.count("guidance") <= 1, "it takes the other one's place"
+    names = [v.name for r in rows(run) for v in r.rewards]
+    assert asked(server) - answers == 2 * cost
+    assert names.count("guidance") == len(judged), "it takes the other one's place"
 
 
 def test_a_recipe_says_that_an_uncalibrated_grader_counts_and_only_the_rest_is_averaged(
@@ -173,6 +174,21 @@ def test_a_resumed_run_that_was_labelled_anew_is_finished_and_stays_so(run: Path
     labelled = hashes(run)
     assert build(RunDir(run).read_config(), RunDir(run), "always", "test", Nobody()).already
     assert hashes(run) == labelled
+
+
+def test_a_recipe_whose_rewards_changed_is_told_to_score_and_publishes_nothing_under_their_name(
+    run: Path, tmp_path: Path, server: ScriptedServer
+):
+    kept = (run / "manifest.json", run / "config.resolved.yaml")
+    before, texts, answers = hashes(run), [p.read_bytes() for p in kept], asked(server)
+    changed = recipe(tmp_path, server, rewards=["rewards.questions_asked.QuestionsAsked"])
+    for wanted in (load(changed, ()), load(changed, ("target=16",))):  # played to its end, and to be extended
+        with pytest.raises(RunError) as refused:
+            build(wanted, RunDir(run), "if-possible", "test", Nobody())
+        assert f"overture score {run} --rewards RECIPE" in str(refused.value) and "\n" not in str(refused.value)
+    assert (hashes(run), [p.read_bytes() for p in kept], asked(server)) == (before, texts, answers)
+    score(Order(run, rewards=str(changed)))
+    assert build(load(changed, ()), RunDir(run), "if-possible", "test", Nobody()).already, "as it was told to"
 
 
 def test_killed_while_it_asks_it_goes_on_and_ends_in_the_same_bytes(run: Path, tmp_path: Path):

@@ -66,7 +66,7 @@ def run(path: Path, out: Path, *sets: str) -> Result:
 
 def published(out: Path) -> dict[str, str]:
     """Every published file by its hash."""
-    files = sorted(p for folder in ("data", "rejected") for p in (out / folder).rglob("*.parquet"))
+    files = sorted(p for folder in ("data", "rejected", "views") for p in (out / folder).rglob("*.parquet"))
     assert files
     return {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 

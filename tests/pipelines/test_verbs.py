@@ -136,7 +136,7 @@ def test_an_export_holds_every_dialogue_and_private_parts_only_when_asked_for(
     assert code == 0 and "24 dialogues" in out and len(rows) == 24
     assert {m["role"] for m in rows[0]["messages"]} == {"user", "assistant"}
     assert not any("private" in row for row in rows)
-    code, _, _ = overture("export", own, "--private", "--out", tmp_path / "p.jsonl")
+    code, _, _ = overture("export", own, "--private", "all", "--out", tmp_path / "p.jsonl")
     assert code == 0 and SECRET in (tmp_path / "p.jsonl").read_text()
 
 

@@ -1,6 +1,6 @@
 """vLLM's CPU build in an environment of its own, outside the clone, and the models it serves in these tests.
 
-`python tests/vllm/install.py` builds them once into the cache folder (`OVERTURE_CACHE`, else the user's): 2.3 GB, about
+`python tests/vllm_servers/install.py` builds them once into the cache folder (`OVERTURE_CACHE`, else the user's): 2.3 GB, about
 a minute and a half. The folder's name is a hash of what it is built from, so that a change of the pins makes a new one.
 """
 

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 import psutil
 import pytest
+from install import Built
 
 from inference.client import Connections, HttpChatModel
 from inference.probes import check_model, probe_structured_output, served
@@ -189,6 +190,30 @@ async def test_the_log_probability_is_the_sum_over_the_tokens(endpoint: Endpoint
     assert raw["message"]["content"] == reply.text
     assert reply.logprob is not None and math.isfinite(reply.logprob) and reply.logprob < 0
     assert reply.logprob == pytest.approx(sum(t["logprob"] for t in raw["logprobs"]["content"]), abs=0.01)
+
+
+async def test_words_that_are_given_are_weighed_as_the_model_weighs_them(servers: VllmServers, vllm: Built):
+    import torch  # here alone: slow to import
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    given = "I slept well, thank you. And you?"
+    request = asked()
+    request = replace(request, messages=(*request.messages, Message("assistant", given)), weigh_last=5)
+    [reply] = await ask(servers.endpoints[0], request)
+    assert "".join(token.text for token in reply.tokens).strip() == given
+    assert all(5 <= len(token.likely) <= 6 for token in reply.tokens)
+
+    tokenizer = AutoTokenizer.from_pretrained(vllm.tiny)
+    chat = [{"role": m.role, "content": m.content} for m in request.messages]
+    whole = tokenizer.apply_chat_template(chat, continue_final_message=True, return_tensors="pt", return_dict=True)
+    ids = whole["input_ids"]
+    with torch.inference_mode():
+        scores = AutoModelForCausalLM.from_pretrained(vllm.tiny, dtype=torch.float32)(ids).logits.log_softmax(-1)[0]
+    told = [(int(token.id), token.likely[token.id]) for token in reply.tokens]
+    places = range(ids.shape[1] - len(told), ids.shape[1])
+    wanted = [(int(ids[0, n]), scores[n - 1, ids[0, n]].item()) for n in places]
+    assert [i for i, _ in told] == [i for i, _ in wanted]
+    assert [v for _, v in told] == pytest.approx([v for _, v in wanted], abs=0.02)
 
 
 async def test_candidates_of_one_prefix_come_in_one_answer(servers: VllmServers):

@@ -1,13 +1,12 @@
-"""Each learner turn behind two renderings of what came before it, for self-distillation from a teacher that sees more
-(methods §19): the dialogue alone, and with what the partner knows and feels.
+"""Each learner turn behind two renderings of what came before it (methods §19): the dialogue alone, and with what the
+partner knows and feels.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from schemas.chat import Message
 from schemas.dialogue import Dialogue, Turn
-from schemas.errors import InputError
-from schemas.record import Record
 from schemas.scenario import Fact
 
 _HOW = "typing"
@@ -15,38 +14,34 @@ _HOW = "typing"
 _SCALES = {"cooperation": 4, "emotion": 3, "trust": 5}
 
 
-def two_views(record: Record, private: frozenset[str]) -> Iterator[dict[str, Any]]:
-    """`view_public` holds nothing that was not said; `view_privileged` has the partner's side before it, as it was
-    then. One row a learner's utterance, of published dialogues. Raises InputError unless private columns are asked for.
-    """
-    if not private:
-        raise InputError("export: views holds what the partner knows in view_privileged; add --private")
-    if record.selection is not None and not record.selection.keep:
-        return
-    dialogue, scenario = record.dialogue, record.dialogue.scenario
-    shaped = {r.turn: r.value for r in record.rewards if r.name == "state_transition" and r.scope == "turn"}
-    heard: list[dict[str, str]] = []
+class Rendered(NamedTuple):
+    """One utterance of the learner."""
+
+    place: int
+    """Among all turns."""
+    public: tuple[Message, ...]
+    """What was said before it, the learner as the assistant; nothing else."""
+    hidden: Message
+    """What stands before that in the privileged view: what the partner knows and how it feels, as it was then."""
+    said: Message
+
+    @property
+    def privileged(self) -> tuple[Message, ...]:
+        return (self.hidden, *self.public)
+
+
+def renderings(dialogue: Dialogue) -> Iterator[Rendered]:
+    heard: list[Message] = []
     for place, turn in enumerate(dialogue.turns):
         if turn.kind != "utterance" or turn.text is None:
             continue
-        said = {"role": "assistant" if turn.role == dialogue.learner else "user", "content": turn.text}
+        said = Message("assistant" if turn.role == dialogue.learner else "user", turn.text)
         if turn.role == dialogue.learner:
-            yield {
-                "view_public": list(heard),
-                "view_privileged": [{"role": "system", "content": hidden(dialogue, place)}, *heard],
-                "completion": [said],
-                "id": dialogue.id,
-                "turn": place,
-                "base_case_id": scenario.base_case_id,
-                "policy": scenario.policy,
-                "split": record.split,
-                "state_transition": shaped.get(place),
-            }
+            yield Rendered(place, tuple(heard), Message("system", _hidden(dialogue, place)), said)
         heard.append(said)
 
 
-def hidden(dialogue: Dialogue, place: int) -> str:
-    """What the partner knows and how it feels before turn number `place`, in words."""
+def _hidden(dialogue: Dialogue, place: int) -> str:
     before = dialogue.turns[:place]
     view = dialogue.scenario.views.get(dialogue.partner)
     said = {i for t in before for i in (*t.facts_disclosed, *t.facts_volunteered)}
