@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -120,7 +120,12 @@ class Remote:
 def opened(out: str) -> Generator[Place]:
     """The place that a path or a URL names. Raises InputError for a URL that fsspec does not know."""
     if "://" not in out:
-        yield Folder(Path(out))
+        try:
+            yield Folder(Path(out))
+        except BaseException:
+            with suppress(OSError):  # it holds what was finished, or was never made
+                Path(out).rmdir()
+            raise
         return
     with TemporaryDirectory(prefix="overture-export-") as work:
         yield Remote(out, Path(work))
