@@ -13,7 +13,7 @@ from trainer_samples import balanced, write
 from inference.weights import fetch
 from pipelines import exporting
 
-pytestmark = pytest.mark.filterwarnings("default")  # what torch, transformers and TRL deprecate is theirs
+pytestmark = pytest.mark.filterwarnings("ignore")  # what torch, transformers and TRL deprecate is theirs
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STEPS = 2
 FLAGS = ("--use_cpu", "true", "--report_to", "none", "--per_device_train_batch_size", "2")
