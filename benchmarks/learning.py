@@ -1,4 +1,4 @@
-"""Does a small model that was trained on a run learn when to ask? (docs/learning.md has the commands and the results.)
+"""Does a small model that was trained on a run learn when to ask? Tried for its workings; no result is published yet.
 
     python benchmarks/learning.py base --out FOLDER/base     SmolLM2-135M-Instruct of the cache, for transformers
     python benchmarks/learning.py arms RUN --out FOLDER      training files of three arms, from the run's train split
