@@ -57,7 +57,7 @@ def play(folder: Path, server: ScriptedProcess, **how: Any) -> Counts:
     spec = EndpointSpec(server.base_url, "scripted")
     job = Job(
         name="worker-000",
-        recipe=Recipe.model_validate(recipe(server, concurrency=3)).for_worker(),
+        recipe=Recipe.model_validate(recipe(server, concurrency=how.get("concurrency", 3))).for_worker(),
         fingerprint="f" * 32,
         shards=tuple(how.get("shards", cut(0, 0, GROUPS, 0, 2))),
         roles={"student": RoleModel((spec,)), "teacher": RoleModel((spec,))},
@@ -144,8 +144,9 @@ def test_of_a_stopped_worker_branches_of_whole_groups_are_kept_until_the_shard_i
     whole: Path, server: ScriptedProcess, tmp_path: Path
 ):
     (shard,) = cut(0, 0, GROUPS, 0, GROUPS)
-    with ScriptedProcess("--reply", "scripted_players:obey", "--latency-ms", "20") as slow:
-        play(tmp_path, slow, shards=(shard,), should_stop=lambda c: c.dialogues >= 4)
+    with ScriptedProcess("--reply", "scripted_players:obey", "--latency-ms", "30") as slow:
+        one_by_one = {"shards": (shard,), "concurrency": 1}  # so that much is left when the worker hears of it
+        play(tmp_path, slow, **one_by_one, should_stop=lambda c: c.dialogues >= 4)
     partial = shard.partial_path(tmp_path / "shards")
     dialogues = {r.dialogue.id for r in read_records([partial])}
     origins = [r.dialogue.origin for r in read_records([branches_of(partial)])]
