@@ -16,10 +16,10 @@ from rich.console import Console
 
 from discriminators.user_turns import Sample
 from inference.weights import cache_folder, fetch
+from outputs.browser import view
 from outputs.manifest import FunnelStep, Manifest
 from outputs.parquet import part_writer
 from outputs.report import write_report
-from outputs.view import view
 from pipelines import measure
 from pipelines import recipe as recipes
 from pipelines import selection_figures as figures

@@ -34,7 +34,7 @@ HEAVY = {  # dependency: the only place that imports it
     "sentence_transformers": "inference/embedding_child.py",
     "sandlock": "pipelines/confined.py",
     "sklearn": "discriminators/",
-    "textual": "outputs/view.py",
+    "textual": "outputs/browser.py",
     "torch": "inference/embedding_child.py",
     "transformers": "nowhere",
     "typer": "pipelines/",

@@ -1,29 +1,18 @@
 """Learn-to-Ask: its truth table, and whole dialogues by hand."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+import pencils
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pencils import COUNT, PRICE, SERVICES
 
 from rewards.learn_to_ask import Decision, LearnToAsk, Parts, fused, jaccard
-from schemas.contracts import Services
-from schemas.dialogue import Dialogue, Ending, Turn
+from schemas.dialogue import Dialogue, Turn
 from schemas.judgement import RewardValue
-from schemas.scenario import Fact, Scenario, Verifier, View
+from schemas.scenario import Fact
 
-
-class NoEmbedder:
-    async def embed(self, texts: Sequence[str]) -> np.ndarray:
-        raise AssertionError("a deterministic reward asked for embeddings")
-
-    phrases = embed
-
-
-COUNT = Fact(id="count", holder="teacher", slot="how many pencils", value="3", text="Mia buys 3 pencils.")
-PRICE = Fact(id="price", holder="teacher", slot="the price of a pencil", value="4", text="A pencil costs 4 dollars.")
 SHOP = Fact(id="shop", holder="teacher", slot="the shop", value="Bo's", text="She is at Bo's.", required=False)
 POSED = Turn(role="teacher", text="Mia buys pencils. How many dollars does she pay?")
 ZERO = Parts(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -41,31 +30,12 @@ def answers(text: str, correct: bool | None = None) -> Turn:
     return Turn(role="student", text=text, answer=text, answer_correct=correct, acts=("answer",))
 
 
-def lesson(
-    *turns: Turn,
-    facts: Sequence[Fact] = (COUNT, PRICE, SHOP),
-    verifier: Verifier | None = Verifier(kind="number", answer="12"),  # noqa: B008 - frozen
-) -> Dialogue:
-    views = {
-        "teacher": View(role="teacher", brief="You teach.", facts=tuple(facts)),
-        "student": View(role="student", brief="You learn."),
-    }
-    scenario = Scenario(
-        family="tutoring",
-        domain="pencils",
-        base_case_id="pencils",
-        seed=1,
-        goal="solve it",
-        views=views,
-        verifier=verifier,
-        dialogue_id="d",
-    )
-    ending = Ending(reason="max_turns")
-    return Dialogue(scenario=scenario, turns=turns, ending=ending, learner="student", partner="teacher")
+def lesson(*turns: Turn, **given: Any) -> Dialogue:
+    return pencils.lesson(*turns, **{"facts": (COUNT, PRICE, SHOP), **given})
 
 
 async def values(dialogue: Dialogue, **fields: Any) -> list[RewardValue]:
-    found = await LearnToAsk(**fields).annotate(dialogue, Services(chat={}, embed=NoEmbedder()))
+    found = await LearnToAsk(**fields).annotate(dialogue, SERVICES)
     for value in found:
         assert value.scope == "turn" and (value.value is not None or value.reason)
         assert RewardValue.model_validate_json(value.model_dump_json()) == value

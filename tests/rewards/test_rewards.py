@@ -1,36 +1,24 @@
 """Every reward value here is written out by hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pencils import COUNT, PRICE, SERVICES, lesson
 
 from rewards.discounted_return import DiscountedReturn
 from rewards.information_gain import InformationGain
 from rewards.questions_asked import QuestionsAsked
 from rewards.success import Success
 from rewards.turns_to_success import TurnsToSuccess
-from schemas.contracts import Reward, Services
+from schemas.contracts import Reward
 from schemas.dialogue import Dialogue, Ending, Turn
 from schemas.judgement import RewardValue
-from schemas.scenario import Fact, Scenario, Verifier, View
+from schemas.scenario import Fact, Scenario, View
 
-
-class NoEmbedder:
-    async def embed(self, texts: Sequence[str]) -> np.ndarray:
-        raise AssertionError("a deterministic reward asked for embeddings")
-
-    phrases = embed
-
-
-SERVICES = Services(chat={}, embed=NoEmbedder())
-COUNT = Fact(id="count", holder="teacher", slot="how many pencils", value="3", text="Mia buys 3 pencils.")
-PRICE = Fact(id="price", holder="teacher", slot="the price of a pencil", value="4", text="A pencil costs 4 dollars.")
 HINT = Fact(id="hint", holder="teacher", slot="a hint", value="", text="Multiply.", required=False, disclose="hinted")
-TWELVE = Verifier(kind="number", answer="12")
 
 
 def teacher(text: str, disclosed: Sequence[str] = (), volunteered: Sequence[str] = ()) -> Turn:
@@ -39,36 +27,6 @@ def teacher(text: str, disclosed: Sequence[str] = (), volunteered: Sequence[str]
 
 def student(text: str, asked: Sequence[str] = (), answer: str | None = None, **given: Any) -> Turn:
     return Turn(role="student", text=text, facts_asked=tuple(asked), answer=answer, **given)
-
-
-def lesson(
-    *turns: Turn,
-    facts: Sequence[Fact] = (COUNT, PRICE),
-    verifier: Verifier | None = TWELVE,
-    ending: str = "max_turns",
-    outcome: Mapping[str, Any] | None = None,
-) -> Dialogue:
-    views = {
-        "teacher": View(role="teacher", brief="You teach.", facts=tuple(facts)),
-        "student": View(role="student", brief="You learn."),
-    }
-    scenario = Scenario(
-        family="tutoring",
-        domain="word_arithmetic",
-        base_case_id="word_arithmetic.pencils",
-        seed=1,
-        goal="solve it",
-        views=views,
-        verifier=verifier,
-    )
-    return Dialogue(
-        scenario=scenario,
-        turns=turns,
-        ending=Ending(reason=ending),
-        learner="student",
-        partner="teacher",
-        outcome=dict(outcome or {}),
-    )
 
 
 POSED = teacher("Mia buys pencils. How many dollars does she pay?")

@@ -5,8 +5,8 @@ from dialogue_samples import conversation, tutoring
 from rich.console import Console
 from textual.widgets import Input, OptionList, Static
 
+from outputs.browser import DialogueBrowser
 from outputs.render import render_dialogue
-from outputs.view import DialogueBrowser
 from schemas.judgement import Selection
 from schemas.record import Record
 
