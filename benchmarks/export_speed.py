@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from views_speed import TURNS, dialogues
 
-from outputs.export import FORMATS
+from outputs.exports.export import FORMATS
 from outputs.views.written import write_views
 from pipelines.exporting import ALL, Order, run
 

@@ -1,32 +1,37 @@
-"""Does a small model that was trained on a run learn when to ask? Tried for its workings; no result is published yet.
+"""Does a small model that was trained on a run learn when to ask? What it found: docs/learning.md.
 
+    python benchmarks/learning.py problems WORKED.parquet --out FOLDER   its train and test split, a file each
     python benchmarks/learning.py base --out FOLDER/base     SmolLM2-135M-Instruct of the cache, for transformers
-    python benchmarks/learning.py arms RUN --out FOLDER      training files of three arms, from the run's train split
-    python benchmarks/learning.py train FOLDER/ours.jsonl --model FOLDER/base --out FOLDER/ours [--steps 200]
-    python benchmarks/learning.py ask FOLDER/base FOLDER/ours ... [--problems FILE] [--instructions FILE] [--run RUN]
+    python benchmarks/learning.py arms RUN --out FOLDER      training files of three arms, from the run's config `sft`
+    python benchmarks/learning.py train FOLDER/ours.jsonl --model FOLDER/base --out FOLDER/ours [--steps 100]
+    python benchmarks/learning.py ask FOLDER/base FOLDER/ours ... [--problems FILE] [--instructions FILE] [--limit 200]
+    python benchmarks/learning.py played RUN ...             what trained models did in runs of the product
 
 Arms, all with as many rows: `ours`, the learner's turns of proactive dialogues that succeeded; `never_ask`, those of
 them that answer, before anything was asked; `shuffled`, ours with the first replies dealt anew among problems, so that
 asking is as frequent and tells nothing. Asked is a first reply with a question in it (greedy), on problems that were
 never simulated: pairs of UMWP's test split (flawed and whole) and building instructions that people called unclear or
-clear (IGLU); and the run's own test split. Balanced accuracy is (asked where unclear + not asked where clear) / 2, its
-95% interval bootstrapped over pairs or instructions.
+clear (IGLU). Balanced accuracy is (asked where unclear + not asked where clear) / 2. Right slot: of the unclear ones,
+the share in which it asks, and shares half of the words with what a person asked there; by chance: with what a person
+asked elsewhere. 95% intervals are bootstrapped over pairs, instructions, or base cases.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from generators.latents.tagger import is_question
 from inference.weights import fetch
 from pipelines.dialogue_files import read_dialogues
+from pipelines.hindsight_rows import overlap
 
 CORPORA = Path(__file__).parents[2] / "shared" / "corpora"
 SEED, DRAWS = 7, 2000
@@ -41,6 +46,8 @@ class Item(NamedTuple):
     unclear: bool
     unit: str
     """What is drawn anew for the interval: a pair, or an instruction."""
+    slot: str | None = None
+    """What a person asked."""
 
 
 def arms(rows: Sequence[Row], seed: int = SEED) -> dict[str, list[Row]]:
@@ -58,10 +65,20 @@ def arms(rows: Sequence[Row], seed: int = SEED) -> dict[str, list[Row]]:
 
 
 def rows_of(run: Path) -> list[Row]:
-    """The run's config `sft`: learners' turns of dialogues that succeeded; of proactive ones."""
+    """The run's config `sft`: turns of proactive learners whose dialogue succeeded. Of all its splits: what is
+    asked after training comes of other source problems.
+    """
     from datasets import load_dataset
 
-    return [row for row in load_dataset(str(run), "sft", split="train") if row["policy"] == "proactive"]
+    splits = load_dataset(str(run), "sft")
+    return [row for split in splits.values() for row in split if row["policy"] == "proactive"]
+
+
+def problems(file: Path, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    rows = pq.read_table(file)
+    for split in ("train", "test"):
+        pq.write_table(rows.filter(pc.field("split") == split), out / f"{split}.parquet")
 
 
 def base(out: Path) -> None:
@@ -135,24 +152,61 @@ def replies(model: Path, texts: Sequence[str], batch: int = 16) -> Iterator[str]
     yield from said
 
 
-def figures(items: Sequence[Item], asked: Sequence[bool]) -> dict[str, tuple[float, float, float]]:
-    """Rates with their 95% intervals: asked where unclear, asked where clear (false alarms), balanced accuracy."""
+class Reply(NamedTuple):
+    """What somebody did with an item; right slots as shares, None where nobody knows the slot."""
+
+    asked: bool
+    right: float | None = None
+    chance: float | None = None
+
+
+NAMES = ("asked where unclear", "asked where clear", "balanced accuracy", "right slot", "right slot by chance")
+
+
+def figures(items: Sequence[Item], replies: Sequence[Reply]) -> dict[str, str]:
+    """Rates with their 95% intervals."""
     units = {unit: n for n, unit in enumerate(dict.fromkeys(item.unit for item in items))}
     of = np.array([units[item.unit] for item in items])
-    unclear, said = np.array([i.unclear for i in items]), np.array(asked, dtype=float)
+    unclear = np.array([i.unclear for i in items])
+    asked, right, chance = (np.array([r[k] for r in replies], dtype=float) for k in range(3))
 
-    def rates(weights: np.ndarray) -> tuple[float, float, float]:
+    def mean(values: np.ndarray, chosen: np.ndarray, each: np.ndarray) -> float:
+        kept = chosen & ~np.isnan(values)
+        return float(np.average(values[kept], weights=each[kept])) if each[kept].sum() else float("nan")
+
+    def rates(weights: np.ndarray) -> tuple[float, ...]:
         each = weights[of]
-        hit = np.average(said[unclear], weights=each[unclear])
-        alarm = np.average(said[~unclear], weights=each[~unclear])
-        return float(hit), float(alarm), float((hit + 1 - alarm) / 2)
+        hit, alarm = mean(asked, unclear, each), mean(asked, ~unclear, each)
+        return hit, alarm, (hit + 1 - alarm) / 2, mean(right, unclear, each), mean(chance, unclear, each)
 
     draws = np.random.default_rng(SEED)
     even = np.full(len(units), 1 / len(units))
     again = np.array([rates(draws.multinomial(len(units), even).astype(float)) for _ in range(DRAWS)])
-    low, high = np.quantile(again, (0.025, 0.975), axis=0)
-    names = ("asked where unclear", "asked where clear", "balanced accuracy")
-    return {n: (v, a, b) for n, v, a, b in zip(names, rates(np.ones(len(units))), low, high, strict=True)}
+    values = rates(np.ones(len(units)))
+    return {name: _shown(v, again[:, k]) for k, (name, v) in enumerate(zip(NAMES, values, strict=True))}
+
+
+def _shown(value: float, again: np.ndarray) -> str:
+    if np.isnan(value):
+        return "-"
+    low, high = np.nanquantile(again, (0.025, 0.975))
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def judged(items: Sequence[Item], said: Sequence[str]) -> list[Reply]:
+    """By words; the slot by chance is that of the next item that has one."""
+    slots = [item.slot for item in items if item.slot is not None]
+    elsewhere = iter([*slots[1:], *slots[:1]])
+    found: list[Reply] = []
+    for item, text in zip(items, said, strict=True):
+        asked = is_question(text)
+        if item.slot is None:
+            found.append(Reply(asked))
+        else:
+            found.append(
+                Reply(asked, *(float(asked and overlap(text, [s]) == 1.0) for s in (item.slot, next(elsewhere))))
+            )
+    return found
 
 
 def umwp(path: Path, limit: int | None) -> list[Item]:
@@ -170,37 +224,48 @@ def umwp(path: Path, limit: int | None) -> list[Item]:
 def instructions(path: Path, limit: int | None) -> list[Item]:
     rows = [r for r in pq.read_table(path).to_pylist() if r["split"] == "test"]
     clear = [Item(r["question"], False, r["problem_id"]) for r in rows if r["answerable"]]
-    unclear = [Item(r["question"], True, r["problem_id"]) for r in rows if not r["answerable"]]
+    unclear = [
+        Item(r["question"], True, r["problem_id"], json.loads(r["meta"] or "{}").get("clarifying_question"))
+        for r in rows
+        if not r["answerable"]
+    ]
     return [*unclear[:limit], *clear[:limit]]
 
 
-def own(run: Path, limit: int | None) -> list[Item]:
-    """First messages of the run's flawed problems and their controls, of its test split."""
-    found = dict[str, Item]()
-    for record in read_dialogues(run):
-        dialogue, told = record.dialogue, [t.text for t in record.dialogue.turns if t.role == record.dialogue.partner]
-        if record.split != "train" and dialogue.scenario.family == "flawed" and told and told[0]:
-            unclear = dialogue.scenario.plan.get("flaw") is not None
-            found[told[0]] = Item(told[0], unclear, dialogue.scenario.base_case_id)
-    items = list(found.values())
-    return items if limit is None else items[:limit]
-
-
-def ask(models: Sequence[Path], sets: Mapping[str, Callable[[], Sequence[Item]]]) -> None:
-    for name, items_of in sets.items():
-        items = items_of()
+def ask(models: Sequence[Path], sets: Mapping[str, Sequence[Item]]) -> None:
+    for name, items in sets.items():
         print(f"\n## {name}: {sum(i.unclear for i in items)} unclear, {sum(not i.unclear for i in items)} clear\n")
-        print("| model | asked where unclear | asked where clear | balanced accuracy | s |\n|---|---|---|---|---|")
+        print(f"| model | {' | '.join(NAMES)} | s |\n|---{'|---' * (len(NAMES) + 1)}|")
         for model in models:
             began = time.monotonic()
-            asked = [is_question(said) for said in replies(model, [i.text for i in items])]
-            cells = [f"{v:.2f} [{a:.2f}, {b:.2f}]" for v, a, b in figures(items, asked).values()]
+            said = list(replies(model, [i.text for i in items]))
+            lines = [{**item._asdict(), "said": text} for item, text in zip(items, said, strict=True)]
+            (model / f"{name}.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+            cells = figures(items, judged(items, said)).values()
             print(f"| {model.name} | {' | '.join(cells)} | {time.monotonic() - began:.0f} |", flush=True)
+
+
+def played(runs: Sequence[Path]) -> None:
+    """Of whole dialogues of `flawed`: asked is that the learner asked at all; the slot is that which was taken out."""
+    print(f"| run | dialogues, cases | {' | '.join(NAMES[:4])} | success, unclear | success, clear |")
+    print(f"|---{'|---' * 7}|")
+    for run in runs:
+        records = [r.dialogue for r in read_dialogues(run) if r.dialogue.outcome.get("success") is not None]
+        outcomes = [d.outcome for d in records]
+        items = [Item(d.id, d.scenario.plan["flaw_type"] != "none", d.scenario.base_case_id) for d in records]
+        right = [None if o["asked_right_slot"] is None else float(o["asked_right_slot"] == 1.0) for o in outcomes]
+        done = figures(items, [Reply(o["asked"], r) for o, r in zip(outcomes, right, strict=True)])
+        won = figures(items, [Reply(o["success"]) for o in outcomes])
+        cells = [done[name] for name in NAMES[:4]] + [won[name] for name in NAMES[:2]]
+        print(f"| {run.name} | {len(items)}, {len({i.unit for i in items})} | {' | '.join(cells)} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
+    splitting = verbs.add_parser("problems")
+    splitting.add_argument("file", type=Path)
+    splitting.add_argument("--out", type=Path, required=True)
     basing = verbs.add_parser("base")
     basing.add_argument("--out", type=Path, required=True)
     making = verbs.add_parser("arms")
@@ -210,26 +275,29 @@ def main() -> None:
     training.add_argument("file", type=Path)
     training.add_argument("--model", type=Path, required=True)
     training.add_argument("--out", type=Path, required=True)
-    training.add_argument("--steps", type=int, default=200)
+    training.add_argument("--steps", type=int, default=100)
     asking = verbs.add_parser("ask")
     asking.add_argument("models", type=Path, nargs="+")
     asking.add_argument("--problems", type=Path, default=CORPORA / "problems__flawed_math.parquet")
     asking.add_argument("--instructions", type=Path, default=CORPORA / "problems__ambiguous_instructions.parquet")
-    asking.add_argument("--run", type=Path)
     asking.add_argument("--limit", type=int, help="Items of each kind.")
+    playing = verbs.add_parser("played")
+    playing.add_argument("runs", type=Path, nargs="+")
     given = parser.parse_args()
-    if given.verb == "base":
-        base(given.out)
-    elif given.verb == "arms":
-        write_arms(given.run, given.out)
-    elif given.verb == "train":
-        train(given.file, given.model, given.out, given.steps)
-    else:
-        sets = {"UMWP": lambda: umwp(given.problems, given.limit)}
-        sets["building instructions"] = lambda: instructions(given.instructions, given.limit)
-        if given.run is not None:
-            sets["the run's own, held out"] = lambda: own(given.run, given.limit)
-        ask(given.models, sets)
+    match given.verb:
+        case "problems":
+            problems(given.file, given.out)
+        case "base":
+            base(given.out)
+        case "arms":
+            write_arms(given.run, given.out)
+        case "train":
+            train(given.file, given.model, given.out, given.steps)
+        case "ask":
+            sets = {"umwp": umwp(given.problems, given.limit)}
+            ask(given.models, sets | {"instructions": instructions(given.instructions, given.limit)})
+        case _:
+            played(given.runs)
 
 
 if __name__ == "__main__":

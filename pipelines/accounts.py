@@ -92,11 +92,8 @@ def _summed(counts: tuple[Counts, ...]) -> dict[str, Any]:
 
 
 def _labels(used: Mapping[str, Mapping[str, float]]) -> dict[str, Tokens]:
-    """By the file of a reward: that is what its labels are called."""
-    named: dict[str, Any] = {}
-    for path, usage in sorted(used.items()):
-        add(named.setdefault(path.split(".")[-2], {}), usage)
-    return {name: _tokens(usage, None) for name, usage in named.items() if usage["calls"] or usage["replayed"]}
+    """By what a reward's labels are called."""
+    return {name: _tokens(usage, None) for name, usage in sorted(used.items()) if usage["calls"] or usage["replayed"]}
 
 
 def _price(recipe: Recipe, role: str) -> Price | None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from rich.console import Console
 
 from outputs import hub, place
-from outputs.export import Exported, Source, export, export_file, format_of, may_let_out
-from outputs.export import Order as Wanted
+from outputs.exports.export import Exported, Source, export, export_file, format_of, may_let_out
+from outputs.exports.export import Order as Wanted
 from outputs.views.reading import view_tables
 from pipelines.dialogue_files import parquet_files, read_dialogues
 from schemas.errors import InputError, did_you_mean

@@ -211,7 +211,7 @@ async def rewarded(
     values, verdict = list[RewardValue](), Verdict(keep=True)
     for stage in rewards:
         if calls is not None:
-            calls.reward = stage.import_path()
+            calls.reward = stage.label
         found = await stage.annotate(dialogue, services)
         values += found
         if verdict.keep and not (said := stage.verdict(found)).keep:

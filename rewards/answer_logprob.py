@@ -27,6 +27,10 @@ class AnswerLogprob(Reward):
     or the server tells no log-probabilities.
     """
 
+    @property
+    def label(self) -> str:
+        return NAME
+
     async def annotate(self, dialogue: Dialogue, services: Services) -> list[RewardValue]:
         verifier = dialogue.scenario.verifier
         role = "external" if dialogue.scenario.policy == "external" else dialogue.learner

@@ -23,11 +23,15 @@ NAME = "intrinsic_motivation"
 EVENTS, MEMORIES, THOUGHTS, RATED_BY = 5, 5, 3, 10
 """Shown of what was said, of what it knows, of what it thought before; of what it knows where a thought is rated."""
 SALIENT = 0.25
-_THINK = "You are the {role} in a conversation. {brief} You think to yourself, nobody hears it. "
-_QUICK = "Form ONE quick thought: your first reaction to what was said last. Less than 15 words."
+_THINK = "You are the {role} in a conversation. {brief} You write down what goes through your mind, not what you say. "
+_QUICK = (
+    "ONE quick thought of less than 15 words: your first reaction to what was said last."
+    " Like: That is sooner than I thought."
+)
 _SLOW = (
-    "Form TWO different thoughts that come from what you know or thought before: what you may want to ask, tell or"
-    " offer, or keep to yourself. Each less than 15 words, with the ids of what it comes from."
+    "TWO different thoughts of less than 15 words that come from what you know or thought before: what you may want to"
+    " ask, tell or offer, or keep to yourself, each with the ids of what it comes from."
+    " Like: They never said when it begins."
 )
 _RATE = (
     "You rate how much the {role} in a conversation wants to say a thought now: 1.0 stays silent for certain, 2.0 would"
@@ -37,7 +41,10 @@ _RATE = (
     " message, news, balance between the speakers, somebody else who wants to speak. Each reason moves the rating by"
     " 0.1 to 0.3."
 )
-_LINE: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 120}
+_LONGEST, _REASON = 120, 80
+"""Letters of a thought, and of a reason. What is asked for has a token for each of them, so that no answer is cut."""
+_LINE: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": _LONGEST}
+_WHY: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": _REASON}
 _RATING = {"enum": [tenths / 10 for tenths in range(round(LOW * 10), round(HIGH * 10) + 1)]}
 Share = Annotated[float, Field(ge=0, le=1)]
 Score = Annotated[float, Field(ge=LOW, le=HIGH)]
@@ -193,7 +200,7 @@ class Mind:
     async def _quick(self, place: int, said: Sequence[str]) -> str:
         asked = [self._system(_QUICK), Message("user", "\n".join(["Said so far:", *said] if said else ["You begin."]))]
         reply = await self._ask(
-            self._thinks, place, "quick", asked, {"thought": _LINE}, Sampling(temperature=0.8, max_tokens=60)
+            self._thinks, place, "quick", asked, {"thought": _LINE}, Sampling(temperature=0.8, max_tokens=_LONGEST + 20)
         )
         self.thinker = reply.model
         return str(reply.data["thought"])
@@ -208,9 +215,8 @@ class Mind:
         fields = {"text": _LINE} | ({"stimuli": ids} if shown else {})
         two = {"type": "array", "items": _object(fields), "minItems": 2, "maxItems": 2}
         asked = [self._system(_SLOW), Message("user", "\n".join(lines or ["You begin."]))]
-        reply = await self._ask(
-            self._thinks, place, "slow", asked, {"thoughts": two}, Sampling(temperature=0.5, max_tokens=180)
-        )
+        sampling = Sampling(temperature=0.5, max_tokens=2 * _LONGEST + 120)
+        reply = await self._ask(self._thinks, place, "slow", asked, {"thoughts": two}, sampling)
         return [(str(t["text"]), tuple(dict.fromkeys(t.get("stimuli", ())))) for t in reply.data["thoughts"]]
 
     async def _rated(self, place: int, number: int, said: Sequence[str], known: Sequence[Item], text: str) -> ChatReply:
@@ -218,8 +224,8 @@ class Mind:
         lines = ["Said so far:", *(said or ["nothing"]), f"What the {role} knows:", *(i.text for i in known)]
         system = Message("system", _RATE.format(role=role))
         asked = [system, Message("user", "\n".join([*lines, f"Thought of the {role}: {text}"]))]
-        fields = {"reasons_for": _LINE, "against": _LINE, "rating": _RATING}
-        sampling = Sampling(temperature=0.1, max_tokens=140)
+        fields = {"reasons_for": _WHY, "against": _WHY, "rating": _RATING}
+        sampling = Sampling(temperature=0.1, max_tokens=2 * _REASON + 60)
         reply = await self._ask(self._rates, place, f"rate/{number}", asked, fields, sampling)
         self.grader = f"{reply.model} {stable_hash(system.content)} temperature={sampling.temperature}"
         return reply

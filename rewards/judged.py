@@ -42,9 +42,13 @@ class Judged(Reward):
                 raise ValueError(str(error)) from None
         return path
 
+    @property
+    def label(self) -> str:
+        return "judged" if self.grader is None else read_grader(self.grader.expanduser()).judges
+
     async def annotate(self, dialogue: Dialogue, services: Services) -> list[RewardValue]:
         if self.grader is None:
-            return [RewardValue(name="judged", value=None, reason="no_grader")]
+            return [RewardValue(name=self.label, value=None, reason="no_grader")]
         grader = read_grader(self.grader.expanduser())
         if JUDGE not in services.chat:
             return [RewardValue(name=grader.judges, scope=grader.scope, value=None, reason="no_judge")]

@@ -267,6 +267,11 @@ class Selector(Stage):
 class Reward(Stage):
     """A named number with its parts; see `schemas.judgement.RewardValue`."""
 
+    @property
+    def label(self) -> str:
+        """What its values are called; of several, the first. Default: as its file."""
+        return type(self).__module__.rsplit(".", 1)[-1]
+
     @abstractmethod
     async def annotate(self, dialogue: Dialogue, services: Services) -> list[RewardValue]: ...
 

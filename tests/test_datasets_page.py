@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from outputs.configs import config
-from outputs.export import FORMATS, ViewFormat
+from outputs.exports.export import FORMATS, ViewFormat
 from outputs.views.registry import VIEWS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "datasets.md").read_text()

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from trainer_samples import HIDDEN, balanced, write
 
-from outputs.export_files import STATE
+from outputs.exports.files import STATE
 from pipelines.exporting import Order, run
 from schemas.errors import DataError, InputError
 

@@ -11,7 +11,7 @@ from published_samples import published_run
 from trainer_samples import SECRETS, balanced
 
 from outputs.columns import PRIVATE
-from outputs.export_files import STATE
+from outputs.exports.files import STATE
 from outputs.push import PARTS
 from outputs.views.written import write_views
 from pipelines import exporting, pushing

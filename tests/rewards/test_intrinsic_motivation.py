@@ -157,6 +157,22 @@ async def test_it_thinks_from_its_own_view_of_what_the_last_message_brings_up_an
     assert first == [0.8, 0.5, 0.1, 0.1, 0.1]
 
 
+def letters(schema: Any) -> int:
+    """The most that the texts of an answer hold."""
+    if isinstance(schema, Mapping):
+        inner = sum(letters(value) for value in schema.values())
+        return schema.get("maxLength", 0) + inner * schema.get("maxItems", 1)
+    return 0
+
+
+async def test_no_answer_that_keeps_to_its_schema_is_cut_short():
+    """A small model may spend a token on every letter."""
+    model = Model(thinks(2.0, 2.0, 2.0))
+    await motives(sale(), model)
+    room = [(letters(r.json_schema), r.sampling.max_tokens) for r in model.requests]
+    assert all(0 < most < tokens for most, tokens in room), room
+
+
 async def test_what_is_said_is_on_its_mind_no_longer():
     values = await motives(sale(), Model(thinks(1.0, 5.0, 1.0)))
     assert values[0].parts["thoughts"][1]["selected"]

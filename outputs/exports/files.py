@@ -8,9 +8,9 @@ import orjson
 import pyarrow as pa
 from pydantic import Field, ValidationError
 
+from outputs.exports.place import Place
 from outputs.files import storage_errors
 from outputs.parquet import PartWriter
-from outputs.place import Place
 from schemas.scenario import Value
 
 STATE = ".overture-export.json"

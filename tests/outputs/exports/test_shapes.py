@@ -9,8 +9,8 @@ import pytest
 from talks import talk
 from trainer_samples import write
 
-from outputs import shapes
-from outputs.lines import collabllm
+from outputs.exports import shapes
+from outputs.exports.lines import collabllm
 from outputs.views.reading import view_tables
 from schemas.dialogue import Turn
 from schemas.judgement import RewardValue, Selection

@@ -13,9 +13,9 @@ from dialogue_samples import PLAN_SECRET, conversation, many, tutoring
 from trainer_samples import HIDDEN, SECRETS, balanced, write
 
 from outputs.columns import PRIVATE
-from outputs.export import FORMATS, Order, Source, export, export_file
-from outputs.export_files import STATE
-from outputs.place import Folder, opened
+from outputs.exports.export import FORMATS, Order, Source, export, export_file
+from outputs.exports.files import STATE
+from outputs.exports.place import Folder, opened
 from outputs.views.reading import view_tables
 from schemas.errors import DataError, InputError, StorageError
 from schemas.record import Record, messages

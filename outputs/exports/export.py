@@ -13,12 +13,12 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from outputs import shapes
 from outputs.arrow import pc
 from outputs.columns import PRIVATE
-from outputs.export_files import ExportedFile, Sink, read_state, write_state
-from outputs.lines import collabllm, jsonl
-from outputs.place import Place
+from outputs.exports import shapes
+from outputs.exports.files import ExportedFile, Sink, read_state, write_state
+from outputs.exports.lines import collabllm, jsonl
+from outputs.exports.place import Place
 from outputs.publish import split_of
 from outputs.views.registry import VIEWS
 from schemas.errors import DataError, InputError, did_you_mean
