@@ -4,6 +4,7 @@ Stages are built when a recipe is read, so that a misspelt one is found before a
 where the command runs.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -136,6 +137,17 @@ class Recipe(Part):
         if "families" in info.data:
             recipe_families.check_target(target, info.data["families"])
         return target
+
+    @field_validator("models")
+    @classmethod
+    def _share_cores(cls, models: dict[str, Model]) -> dict[str, Model]:
+        """Two engines with a thread a core wait for each other at every layer, at a quarter of the speed."""
+        embedded = {name: model for name, model in models.items() if isinstance(model, LlamaCpp)}
+        if len(embedded) < 2:
+            return models
+        each = max(1, (os.cpu_count() or 2) // len(embedded))
+        shared = {n: m.model_copy(update={"threads": m.threads or each}) for n, m in embedded.items()}
+        return {**models, **shared}
 
     @field_validator("roles")
     @classmethod

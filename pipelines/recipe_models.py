@@ -125,7 +125,7 @@ class LlamaCpp(Part):
     context: Annotated[Count, Field(ge=256, le=1_048_576)] = 1024
     """Tokens a slot holds, prompt and answer together."""
     threads: Annotated[Count, Field(le=1024)] | None = None
-    """null: one a core."""
+    """null: one a core; with several such models in a recipe, the cores divided by their number."""
     sampling: Overrides = {}
     """What is sampled differently than the speakers say; the keys of `schemas.chat.Sampling`."""
     price: None = None

@@ -87,6 +87,16 @@ def test_a_short_recipe_is_completed_by_defaults(tmp_path: Path):
         assert stages
 
 
+def test_embedded_models_of_one_recipe_divide_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 5)
+    one = recipe(tmp_path, SHORT, "models.default.use=llama_cpp").models["default"]
+    judged = "models={default: {use: llama_cpp}, judge: {use: llama_cpp, weights: smollm2-135m-instruct}}"
+    two = recipe(tmp_path, SHORT, judged).models
+    told = recipe(tmp_path, SHORT, judged, "models.judge.threads=4").models
+    threads = [m.threads for m in (one, *two.values(), *told.values()) if isinstance(m, LlamaCpp)]
+    assert threads == [None, 2, 2, 2, 4]
+
+
 def test_an_absent_reference_is_the_familys_own_and_null_is_none(tmp_path: Path):
     text = f"target: 4\nfamilies:\n  - use: {CONVERSATION}\n"
     assert recipe(tmp_path, text).families[0].reference == "pypi:chitchat-dataset"
