@@ -36,10 +36,10 @@ _SLOW = (
 _RATE = (
     "You rate how much the {role} in a conversation wants to say a thought now: 1.0 stays silent for certain, 2.0 would"
     " wait for a pause, 3.0 may or may not, 4.0 wants to speak next, 5.0 would interrupt. Use the whole range; what"
-    " anybody could think is worth little. First say in a few words what speaks for saying it, then what speaks against"
-    " it: what the {role} knows, what the {role} wants to know, what the others want to know, impact, urgency, fit to"
-    " the last message, news, balance between the speakers, somebody else who wants to speak. Each of these moves the"
-    " rating by 0.1 to 0.3."
+    " anybody could think is worth little. First tell the reasons for saying it, then those against it, of: what the"
+    " {role} knows, what the {role} wants to know, what the others want to know, impact, urgency, fit to the last"
+    " message, news, balance between the speakers, somebody else who wants to speak. Each reason moves the rating by"
+    " 0.1 to 0.3."
 )
 _LONGEST, _REASON = 120, 80
 """Letters of a thought, and of a reason. What is asked for has a token for each of them, so that no answer is cut."""
