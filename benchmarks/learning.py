@@ -1,4 +1,4 @@
-"""Does a small model that was trained on a run learn when to ask? What it found: docs/learning.md.
+"""Does a small model that was trained on a run learn when to ask? No result is published yet.
 
     python benchmarks/learning.py problems WORKED.parquet --out FOLDER   its train and test split, a file each
     python benchmarks/learning.py base --out FOLDER/base     SmolLM2-135M-Instruct of the cache, for transformers
