@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from outputs import hub, place
+from outputs import hub
+from outputs.exports import place
 from outputs.exports.export import Exported, Source, export, export_file, format_of, may_let_out
 from outputs.exports.export import Order as Wanted
 from outputs.views.reading import view_tables
