@@ -7,7 +7,7 @@
     python benchmarks/learning.py ask FOLDER/base FOLDER/ours ... [--problems FILE] [--instructions FILE] [--limit 200]
     python benchmarks/learning.py played RUN ...             what trained models did in runs of the product
 
-Arms, all with as many rows: `ours`, the learner's turns of proactive dialogues that succeeded; `never_ask`, those of
+Arms, all with as many rows: `ours`, the learner's turns of dialogues that succeeded; `never_ask`, those of
 them that answer, before anything was asked; `shuffled`, ours with the first replies dealt anew among problems, so that
 asking is as frequent and tells nothing. Asked is a first reply with a question in it (greedy), on problems that were
 never simulated: pairs of UMWP's test split (flawed and whole) and building instructions that people called unclear or
@@ -65,13 +65,13 @@ def arms(rows: Sequence[Row], seed: int = SEED) -> dict[str, list[Row]]:
 
 
 def rows_of(run: Path) -> list[Row]:
-    """The run's config `sft`: turns of proactive learners whose dialogue succeeded. Of all its splits: what is
+    """The run's config `sft`: turns of learners with initiative whose dialogue succeeded. Of all its splits: what is
     asked after training comes of other source problems.
     """
     from datasets import load_dataset
 
     splits = load_dataset(str(run), "sft")
-    return [row for split in splits.values() for row in split if row["policy"] == "proactive"]
+    return [row for split in splits.values() for row in split if row["policy"] in ("proactive", "privileged")]
 
 
 def problems(file: Path, out: Path) -> None:
