@@ -36,7 +36,7 @@ from pipelines.recipe_stages import build, builtin
 from schemas.contracts import GroupReward, Reward, Services
 from schemas.dialogue import Dialogue
 from schemas.identity import rng
-from schemas.judgement import Interval
+from schemas.judgement import Interval, shown
 from schemas.record import Record
 from schemas.scenario import Policy, Scenario
 
@@ -182,9 +182,9 @@ class Line(NamedTuple):
         sign = -1 if self.reward.startswith(LESS_IS_BETTER) else 1
         best = max(self.marks, key=lambda p: sign * _figure(self.figures[p]).value, default=None)
         if best is None:
-            return _shown(self.figures[ORACLE])
+            return shown(self.figures[ORACLE])
         found = f"{best} {_figure(self.figures[best]).value:.2f}{self.marks[best]}"
-        return f"{_shown(self.figures[ORACLE])}; {found}"
+        return f"{shown(self.figures[ORACLE])}; {found}"
 
 
 def _figure(found: Interval | None) -> Interval:
@@ -192,15 +192,11 @@ def _figure(found: Interval | None) -> Interval:
     return found
 
 
-def _shown(found: Interval | None) -> str:
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "-"
-
-
 def table(lines: Sequence[Line], players: Sequence[str]) -> None:
     print(f"| reward | {' | '.join(players)} |\n|{'---|' * (len(players) + 1)}")
     for line in lines:
         cells = [
-            f"{_shown(found)} {found.n}{line.marks.get(player, '')}" if (found := line.figures[player]) else "-"
+            f"{shown(found)} {found.n}{line.marks.get(player, '')}" if (found := line.figures[player]) else "-"
             for player in players
         ]
         print(f"| {line.reward} | {' | '.join(cells)} |")

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq  # noqa: E402
 
 from pipelines.overlap import Index  # noqa: E402
 from schemas.identity import rng  # noqa: E402
-from schemas.judgement import Interval  # noqa: E402
+from schemas.judgement import Interval, shown  # noqa: E402
 
 SETS = ("gsm8k_sample", "ambiguous_instructions")
 UNRELATED = ("open_domain__chitchat", "task_oriented__star", "recommendation__redial", "negotiation__casino")
@@ -47,8 +47,7 @@ def dialogues(folder: Path, corpus: str) -> Iterator[list[str]]:
 
 
 def share(hits: int, n: int) -> str:
-    found = Interval.of_share(hits / n, n)
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}] (n {n})"
+    return f"{shown(Interval.of_share(hits / n, n), 3)} (n {n})"
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from generators.play import Watch  # noqa: E402
 from pipelines.recipe_stages import build, builtin  # noqa: E402
 from schemas.contracts import Detector, Filter  # noqa: E402
 from schemas.dialogue import Dialogue, listened  # noqa: E402
-from schemas.judgement import Interval  # noqa: E402
+from schemas.judgement import Interval, shown  # noqa: E402
 
 MOST = 1000
 """Real dialogues of a source."""
@@ -37,8 +37,7 @@ WATCH = Watch(tuple(d for d in (build(f.import_path(), Filter) for f in builtin(
 def share(hits: int, n: int) -> str:
     if n == 0:
         return "- (n 0)"
-    found = Interval.of_share(hits / n, n)
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}] (n {n})"
+    return f"{shown(Interval.of_share(hits / n, n))} (n {n})"
 
 
 def kinds(dialogue: Dialogue) -> dict[str, str]:

@@ -43,7 +43,7 @@ from pipelines.forecast_rows import Cut, abstention  # noqa: E402
 from pipelines.recipe_families import FamilyEntry  # noqa: E402
 from pipelines.rolling import Roller  # noqa: E402
 from schemas.identity import rng  # noqa: E402
-from schemas.judgement import Interval  # noqa: E402
+from schemas.judgement import Interval, shown  # noqa: E402
 from schemas.record import Record  # noqa: E402
 
 SEED = 11
@@ -103,10 +103,6 @@ async def found(n: int, rollouts: int) -> Found:
     return Found(forecasts, np.array(happened, float), labels, np.array(ess))
 
 
-def shown(interval: Interval | None) -> str:
-    return "-" if interval is None else f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-
-
 def report(of: Found) -> None:
     n, y, base = len(of.happened), of.happened, of.forecasts["base rate"]
     groups, truth = [str(i) for i in range(n)], of.forecasts["Bayes"]
@@ -125,7 +121,7 @@ def report(of: Found) -> None:
         )
         far = float(np.abs(p - truth)[keep].mean())
         rest = (bias(p[keep], y[keep]), far, aurc(*forecast), selective_brier(*forecast))
-        told = (shown(skill), shown(ece), shown(sharp), *(f"{value:.3f}" for value in rest))
+        told = (shown(skill, 3), shown(ece, 3), shown(sharp, 3), *(f"{value:.3f}" for value in rest))
         print(f"| {name} | {brier(p[keep], y[keep]):.3f} | {' | '.join(told)} |")
     print("\n| mc_public | n | mean forecast | happened | 95% |\n|" + "---|" * 5)
     for b in reliability(of.forecasts["mc_public"][known], y[known], BINS):

@@ -24,9 +24,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.calibrate_figures import Pair, agreement, majority, shown
+from pipelines.calibrate_figures import Pair, agreement, majority
 from rewards.grading import read_grader
 from schemas.identity import stable_hash
+from schemas.judgement import shown
 
 GRADERS = Path(__file__).parents[1] / "recipes" / "graders"
 TELLING = ("provide_hint", "provide_strategy", "provide_example", "explain_concept", "provide_correction")

@@ -25,7 +25,7 @@ from generators.piecing import SETTINGS
 from generators.tasks.sharding import checks
 from pipelines.dialogue_files import read_dialogues
 from schemas.dialogue import Dialogue
-from schemas.judgement import Interval
+from schemas.judgement import Interval, shown
 
 CHECKS = ("preserved", "clear_intent", "order_free", "maximal", "minimal")
 LEAST_CONCAT = 0.8
@@ -75,10 +75,6 @@ def ratio(first: Sequence[Dialogue], second: Sequence[Dialogue]) -> Interval | N
     return Interval(p / q, bottom, top, min(n, m))
 
 
-def shown(value: Interval | None) -> str:
-    return "-" if value is None else f"{value.value:.3f} [{value.low:.3f}, {value.high:.3f}]"
-
-
 def told_a_turn(played: Iterable[Dialogue]) -> Counter[int]:
     """Shards that a turn of the user tells, after the first."""
     return Counter(len(t.facts_disclosed) for d in played for n, t in enumerate(d.turns) if n and t.role == d.partner)
@@ -104,7 +100,12 @@ def settings_table(played: Sequence[Dialogue]) -> None:
         early = [d.outcome["premature_attempts"] for d in some]
         clean = sum(bool(d.outcome["success"]) and not n for d, n in zip(some, early, strict=True)) / len(some)
         most = max(told_a_turn(some), default=0)
-        cells = (shown(success(some)), shown(Interval.of_share(clean, len(some))), f"{np.mean(early):.2f}", str(most))
+        cells = (
+            shown(success(some), 3),
+            shown(Interval.of_share(clean, len(some)), 3),
+            f"{np.mean(early):.2f}",
+            str(most),
+        )
         print(f"| {setting} | {len(some)} | {' | '.join(cells)} | {repeated(some)} |")
 
 
@@ -115,7 +116,7 @@ def against_full(played: Sequence[Dialogue]) -> None:
         met = ""
         if setting == "concat" and found is not None:
             met = ": met" if found.low >= LEAST_CONCAT else ": missed" if found.high < LEAST_CONCAT else ": not shown"
-        print(f"{setting} / full: {shown(found)}{met}")
+        print(f"{setting} / full: {shown(found, 3)}{met}")
 
 
 def shards_table(played: Sequence[Dialogue]) -> None:
@@ -129,9 +130,8 @@ def shards_table(played: Sequence[Dialogue]) -> None:
     print("\n| property of the shards | holds | n |\n|---|---|---:|")
     for n, name in enumerate(CHECKS):
         held = [row[n].valid for row in found]
-        print(
-            f"| {name} | {shown(Interval.of_share(sum(held) / len(held), len(held)) if held else None)} | {len(held)} |"
-        )
+        share = Interval.of_share(sum(held) / len(held), len(held)) if held else None
+        print(f"| {name} | {shown(share, 3)} | {len(held)} |")
 
 
 def main() -> None:
@@ -158,7 +158,9 @@ def main() -> None:
     sharded = [d for d in sound if d.outcome["setting"] == "sharded"]
     a_turn = told_a_turn(sharded)
     if turns := sum(a_turn.values()):
-        print(f"sharded, at most one shard a turn: {shown(Interval.of_share((a_turn[0] + a_turn[1]) / turns, turns))}")
+        print(
+            f"sharded, at most one shard a turn: {shown(Interval.of_share((a_turn[0] + a_turn[1]) / turns, turns), 3)}"
+        )
     shards_table(sound)
 
 

@@ -23,6 +23,7 @@ from pipelines.dialogue_files import read_dialogues
 from rewards.grounding_acts import ACTS, Act, grounding_acts, kappa
 from schemas.dialogue import Dialogue
 from schemas.identity import derive
+from schemas.judgement import shown
 
 READ = Path(__file__).parents[1] / "docs" / "grounding_acts_read.csv"
 FILES = (
@@ -49,9 +50,7 @@ def against_reader(corpora: Path, sample: str) -> None:
     places = [row["dialogue_id"] for row in rows]
     agreed = bootstrapped(lambda i: kappa([ours[n] for n in i], [theirs[n] for n in i]), places, derive(0, "kappa"))
     assert agreed is not None
-    print(
-        f"\n{sample}: kappa with the reader {agreed.value:.2f} [{agreed.low:.2f}, {agreed.high:.2f}], {len(rows)} turns"
-    )
+    print(f"\n{sample}: kappa with the reader {shown(agreed)}, {len(rows)} turns")
     print("\n| act | by the reader | by the rules | both | precision | recall |\n|---|---|---|---|---|---|")
     for act in ACTS:
         both = sum(a == b == act for a, b in zip(ours, theirs, strict=True))
@@ -73,7 +72,7 @@ def base_rates(dialogues: Sequence[Dialogue], role: str) -> str:
     assert rate is not None
     counts = Counter(a for of in acts for a in of)
     each = " | ".join(f"{counts[act] / sizes.sum():.3f}" for act in ACTS if act != "none")
-    return f"{rate.value:.3f} [{rate.low:.3f}, {rate.high:.3f}] | {int(sizes.sum())}, {len(acts)} | {each}"
+    return f"{shown(rate, 3)} | {int(sizes.sum())}, {len(acts)} | {each}"
 
 
 def main() -> None:

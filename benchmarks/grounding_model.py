@@ -34,7 +34,7 @@ from rewards.grounding_acts import Act, grounding_acts, kappa
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
 from schemas.dialogue import Dialogue, Turn
 from schemas.identity import derive, rng
-from schemas.judgement import Interval
+from schemas.judgement import shown
 
 SITUATIONS: Mapping[str, str] = {
     "negotiation__persuasion_for_good": "You talk with somebody and would like them to give to a charity for children.",
@@ -106,7 +106,7 @@ def row(title: str, theirs: Sequence[Act], ours: Sequence[Act], ids: Sequence[st
 
     def of(figure: Callable[[np.ndarray], float]) -> str:
         found = bootstrapped(figure, ids, derive(SEED, title))
-        return _shown(found)
+        return shown(found)
 
     human, model = (np.array([a != "none" for a in acts], float) for acts in (theirs, ours))
     dealt = [*theirs[1:], theirs[0]]
@@ -117,10 +117,6 @@ def row(title: str, theirs: Sequence[Act], ours: Sequence[Act], ids: Sequence[st
         of(lambda i: kappa([ours[n] for n in i], [dealt[n] for n in i])),
     ]
     return f"| {title} | {len(ids)} | {' | '.join(cells)} |"
-
-
-def _shown(found: Interval | None) -> str:
-    return "-" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
 async def report(corpora: Path, limit: int, chat: HttpChatModel, out: Path) -> None:

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from pipelines.hindsight import Order, hindsight
 from pipelines.hindsight_rows import overlap
-from pipelines.hindsight_summary import SOURCES, mean_of, shown
+from pipelines.hindsight_summary import SOURCES, mean_of
+from schemas.judgement import shown
 
 ROOT = Path(__file__).parents[1]
 CORPORA = ("aci_bench", "primock57", "mts_dialog")
@@ -51,7 +52,7 @@ def later(rows: Sequence[Row], source: str) -> list[tuple[str, float, Row]]:
 def less(one: Sequence[tuple[str, float, Row]], other: Sequence[tuple[str, float, Row]]) -> str:
     """The mean difference over the contexts that both have."""
     theirs = {row["cid"]: value for _, value, row in other}
-    return shown(mean_of([(group, value - theirs[row["cid"]]) for group, value, row in one if row["cid"] in theirs]))
+    return shown(mean_of([(group, value - theirs[row["cid"]]) for group, value, row in one if row["cid"] in theirs]), 3)
 
 
 def table(name: str, rows: Sequence[Row]) -> None:
@@ -64,7 +65,7 @@ def table(name: str, rows: Sequence[Row]) -> None:
         if not found["expert"]:
             continue
         groups = len({group for group, _, _ in found["expert"]})
-        cells = [shown(mean_of([(g, v) for g, v, _ in found[s]])) if found[s] else "-" for s in SOURCES]
+        cells = [shown(mean_of([(g, v) for g, v, _ in found[s]]), 3) if found[s] else "-" for s in SOURCES]
         gap = less(found["expert"], found["other"])
         print("|", " | ".join([name, title, f"{groups}, {len(found['expert'])}", *cells, gap]), "|")
 

@@ -19,7 +19,7 @@ import numpy as np
 from pipelines.calibration import bootstrapped
 from pipelines.hindsight_logs import Go, read_logs
 from pipelines.hindsight_reading import phase, questions, read
-from schemas.judgement import Interval
+from schemas.judgement import Interval, shown
 
 ROOT = Path(__file__).parents[1]
 MARKS = ROOT / "docs" / "hindsight_stops.csv"
@@ -83,10 +83,6 @@ def _balanced(truth: np.ndarray, told: np.ndarray, groups: Sequence[str]) -> Int
         return float((said[true].mean() + (~said[~true]).mean()) / 2)
 
     return bootstrapped(figure, groups, seed=0)
-
-
-def shown(found: Interval | None) -> str:
-    return "-" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
 def main() -> None:

@@ -50,6 +50,7 @@ from inference.embedding_server import EmbeddingServer
 from inference.weights import cache_folder, fetch
 from pipelines.dialogue_files import read_dialogues, read_rows
 from pipelines.reference import Reference, Split, load_reference
+from schemas import judgement
 from schemas.dialogue import Dialogue, Turn
 from schemas.judgement import Interval
 
@@ -125,9 +126,7 @@ _ACT: Callable[[Any], Hashable] = itemgetter(1)
 
 
 def shown(value: float | Interval | None) -> str:
-    if isinstance(value, Interval):
-        return f"{value.value:.2f} [{value.low:.2f}, {value.high:.2f}]"
-    return "-" if value is None else f"{value:.2f}"
+    return f"{value:.2f}" if isinstance(value, float) else judgement.shown(value)
 
 
 class Measured(NamedTuple):

@@ -121,7 +121,8 @@ def train(file: Path, model: Path, out: Path, steps: int) -> None:
         report_to="none",
         seed=SEED,
         use_cpu=True,
-        bf16=False,
+        bf16=True,  # of the arithmetic alone; more than twice as fast where the CPU has it
+        gradient_checkpointing=False,
     )
     rows = load_dataset("json", data_files=str(file), split="train")
     trainer = SFTTrainer(str(model), args=config, train_dataset=rows)

@@ -23,7 +23,7 @@ from played import Embedder  # noqa: E402
 from inference.catalogue import MINILM  # noqa: E402
 from inference.weights import cache_folder  # noqa: E402
 from schemas.contracts import Services  # noqa: E402
-from schemas.judgement import Interval  # noqa: E402
+from schemas.judgement import Interval, shown  # noqa: E402
 
 
 async def table(title: str, part: str, services: Services, show: bool) -> None:
@@ -50,8 +50,7 @@ async def table(title: str, part: str, services: Services, show: bool) -> None:
 def _share(hits: int, n: int) -> str:
     if n == 0:
         return "- (n 0)"
-    found = Interval.of_share(hits / n, n)
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}] (n {n})"
+    return f"{shown(Interval.of_share(hits / n, n))} (n {n})"
 
 
 async def main() -> None:

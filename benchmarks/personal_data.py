@@ -25,7 +25,7 @@ import pyarrow.parquet as pq  # noqa: E402
 
 from filters.personal_data import KINDS, find  # noqa: E402
 from schemas.identity import rng  # noqa: E402
-from schemas.judgement import Interval  # noqa: E402
+from schemas.judgement import Interval, shown  # noqa: E402
 
 NAMES = "anna ben chiara dmitri elif farid grace hiro ines jonas kemal lucia maya noor olga pablo".split()  # noqa: SIM905
 FAMILIES = "smith garcia okafor nguyen ivanov rossi kowalski haddad larsen tanaka".split()  # noqa: SIM905
@@ -174,8 +174,7 @@ def real_texts(folder: Path) -> Iterator[tuple[str, str, list[str]]]:
 def share(hits: int, n: int) -> str:
     if not n:
         return "- (n 0)"
-    found = Interval.of_share(hits / n, n)
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}] (n {n})"
+    return f"{shown(Interval.of_share(hits / n, n), 3)} (n {n})"
 
 
 def planted(each: int, seed: int, carriers: list[str]) -> None:

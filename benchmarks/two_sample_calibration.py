@@ -33,7 +33,7 @@ from discriminators.two_sample.points import Points, side_by_side
 from discriminators.two_sample.wording import wording
 from discriminators.user_turns import Sample
 from pipelines.dialogue_files import read_dialogues
-from schemas.judgement import Interval
+from schemas.judgement import Interval, shown
 
 CORPORA = Path(__file__).parents[1].parent / "shared" / "corpora"
 NULL = ("negotiation__persuasion_for_good", "recommendation__redial", "open_domain__topical_chat")
@@ -185,7 +185,7 @@ def false_alarms(corpora: Sequence[Turns], splits: int) -> None:
     for name, columns in rows.items():
         shares = [_share(some, 3 * splits) for some in columns]
         fine = all(low <= share.value <= high for share in shares)
-        print(f"{name:34s}" + "".join(f"{_shown(share):>24s}" for share in shares) + f"  {'yes' if fine else 'NO'}")
+        print(f"{name:34s}" + "".join(f"{shown(share, 3):>24s}" for share in shares) + f"  {'yes' if fine else 'NO'}")
 
 
 def lengths(repeats: int) -> None:
@@ -201,7 +201,7 @@ def lengths(repeats: int) -> None:
             alarms[0] += [] if flipped is None else [flipped]
             alarms[1].append(permuted_mmd(*sides, seed))
         name = f"{real[0]} x {real[1]}, {synthetic[0]} x {synthetic[1]}"
-        print(f"{name:40s}" + "".join(f"{_shown(_share(some, repeats)):>24s}" for some in alarms))
+        print(f"{name:40s}" + "".join(f"{shown(_share(some, repeats), 3):>24s}" for some in alarms))
 
 
 def _made_up(dialogues: int, turns: int, generator: np.random.Generator) -> Turns:
@@ -220,7 +220,7 @@ def power(pairs: Sequence[tuple[Turns, Turns]], repeats: int) -> None:
                 for name, some in used(*_mixed(home, foreign, n, seed), seed).items():
                     rows[name][column] += some
     for name, columns in rows.items():
-        shares = (_shown(_share(some, len(pairs) * repeats)) for some in columns)
+        shares = (shown(_share(some, len(pairs) * repeats), 3) for some in columns)
         print(f"{name:34s}" + "".join(f"{share:>26s}" for share in shares))
 
 
@@ -237,10 +237,6 @@ def _mixed(home: Turns, foreign: Turns, n: int, seed: int) -> tuple[Turns, Turns
 def _share(some: Sequence[float], splits: int) -> Interval:
     """`splits`: the independent units; several p-values of one split are none."""
     return Interval.of_share(float(np.mean(np.array(some) < LEVEL)) if some else 0.0, min(splits, max(1, len(some))))
-
-
-def _shown(share: Interval) -> str:
-    return f"{share.value:.3f} [{share.low:.3f}, {share.high:.3f}]"
 
 
 def timed(what: str, run: Callable[[], None]) -> None:

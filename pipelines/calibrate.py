@@ -24,7 +24,7 @@ from rich.table import Table
 from inference.client import Connections, HttpChatModel
 from inference.transport import PATIENCE, Patience
 from outputs.files import write_text
-from pipelines.calibrate_figures import Agreement, Pair, agreement, by_length, majority, shown
+from pipelines.calibrate_figures import Agreement, Pair, agreement, by_length, majority
 from pipelines.checking import WIDTH
 from pipelines.display import Display, Say, teller
 from pipelines.engines import model_server
@@ -38,7 +38,7 @@ from rewards.grading import Calibration, Example, Graded, Grader, Measured, read
 from schemas.contracts import JUDGE, Services
 from schemas.errors import DataError, InputError
 from schemas.identity import derive, stable_hash
-from schemas.judgement import Interval
+from schemas.judgement import Interval, shown
 
 AT_ONCE = 16
 """Texts; how many requests an endpoint gets is measured as in a run."""

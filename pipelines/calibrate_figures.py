@@ -127,7 +127,3 @@ def by_length(known: Sequence[tuple[str, str]], texts: Sequence[tuple[str, str]]
         said[n] = here or said[n]
     guess = {n: min(counts, key=lambda name: (-counts[name], name)) for n, counts in said.items()}
     return float(np.mean([guess[int(np.searchsorted(cuts, len(text)))] == label for text, label in texts]))
-
-
-def shown(found: Interval | None) -> str:
-    return "-" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"

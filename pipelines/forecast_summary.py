@@ -10,7 +10,7 @@ from rich.table import Table
 
 from pipelines.calibration import BINS, bootstrapped, brier, brier_skill, expected_calibration_error
 from schemas.identity import derive
-from schemas.judgement import Interval
+from schemas.judgement import shown
 
 LEAST_A_BIN = 10
 """Forecasts in each bin of a calibration error; of fewer it is noise."""
@@ -49,9 +49,5 @@ def _figures(rows: Sequence[Mapping[str, Any]], kind: str) -> tuple[str, ...]:
     cases = [str(row["base_case_id"]) for row in both]
     skill = bootstrapped(lambda i: brier_skill(p[i], y[i], base[i]), cases, derive(0, "skill"))
     ece = f"{expected_calibration_error(p, y):.3f}" if len(both) >= BINS * LEAST_A_BIN else "-"
-    figures = (f"{brier(p, y):.3f}", f"{brier(base, y):.3f}", _interval(skill), ece)
+    figures = (f"{brier(p, y):.3f}", f"{brier(base, y):.3f}", shown(skill, 3), ece)
     return (str(len(both)), *figures, str(len(set(cases))))
-
-
-def _interval(found: Interval | None) -> str:
-    return "-" if found is None else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

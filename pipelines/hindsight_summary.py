@@ -10,7 +10,7 @@ from rich.table import Table
 
 from pipelines.calibration import bootstrapped
 from schemas.identity import derive
-from schemas.judgement import Interval
+from schemas.judgement import Interval, shown
 
 SOURCES = ("expert", "model", "other")
 
@@ -41,7 +41,7 @@ def print_summary(kept: Sequence[Kept], lost: Mapping[str, int], console: Consol
         known = [k for k in some if k.decision is not None]
         stops = mean_of([(k.group_id, float(k.decision == "stop")) for k in known])
         missing = (sum(k.decision is None for k in some), sum(not k.info for k in some))
-        table.add_row(source, str(len({k.group_id for k in some})), str(len(some)), *map(str, missing), shown(stops))
+        table.add_row(source, str(len({k.group_id for k in some})), str(len(some)), *map(str, missing), shown(stops, 3))
     console.print(table, highlight=False)
     console.print()
     table = _table("question of", "contexts", "R_a, where one goes on", "product, of all", "missing", "why")
@@ -53,7 +53,7 @@ def print_summary(kept: Sequence[Kept], lost: Mapping[str, int], console: Consol
         product = mean_of([(k.group_id, g[1]) for k, g in some if g[1] is not None])
         why = Counter(str(g[2]) for _, g in some if g[0] is None)
         share = f"{why.total() / len(some):.1%}"
-        table.add_row(name, str(len(some)), shown(micro), shown(product), share, _told(why))
+        table.add_row(name, str(len(some)), shown(micro, 3), shown(product, 3), share, _told(why))
     console.print(table, highlight=False)
     reasons = Counter(k.reason for k in kept if k.reason)
     for what, counts in (("contexts without a truth", reasons), ("dialogues or answers lost", lost)):
@@ -66,10 +66,6 @@ def mean_of(values: Sequence[tuple[str, float]], seed: int = 0) -> Interval | No
     x = np.array([v for _, v in values], float)
     figure: Callable[[np.ndarray], float | None] = lambda rows: float(x[rows].mean()) if len(rows) else None  # noqa: E731
     return bootstrapped(figure, [g for g, _ in values], derive(seed, "hindsight"))
-
-
-def shown(found: Interval | None) -> str:
-    return "-" if found is None else f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
 def _told(counts: Mapping[Any, int]) -> str:

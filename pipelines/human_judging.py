@@ -24,7 +24,7 @@ from pipelines.human_server import application, listening, server_of
 from pipelines.human_trials import Counts, prepare
 from pipelines.reference import load_reference
 from schemas.errors import DataError, InputError, RunError, did_you_mean
-from schemas.judgement import Interval
+from schemas.judgement import Interval, shown
 from schemas.scenario import Value
 from schemas.trial import Key, Trial
 
@@ -150,8 +150,7 @@ def _tell(order: Order, key: KeyFile) -> None:
         OUT.print("  One side has no capitals: both are shown without.")
     for name, share in key.shortcuts.items():
         if share.value > SHORTCUT:
-            found = f"{share.value:.2f} [{share.low:.2f}, {share.high:.2f}]"
-            OUT.print(f"  Careful: {name} alone would tell the sides apart in {found} of the trials")
+            OUT.print(f"  Careful: {name} alone would tell the sides apart in {shown(share)} of the trials")
 
 
 def _needs(delta: float) -> dict[str, int]:

@@ -166,3 +166,8 @@ class Interval(NamedTuple):
         middle, half = share + Z * Z / (2 * n), Z * sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
         whole = 1 + Z * Z / n
         return cls(share, max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole), n)
+
+
+def shown(found: Interval | None, digits: int = 2) -> str:
+    """`0.53 [0.36, 0.69]`, or a dash where there is no figure."""
+    return "-" if found is None else f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
