@@ -1,5 +1,5 @@
 # Needs python3 (3.11 or newer) with venv, and node for pyright; everything else is installed into .venv.
-.PHONY: setup demo test test-vllm lint format bench bench-inference bench-realism clean
+.PHONY: setup demo test test-vllm test-verl lint format bench bench-inference bench-realism clean
 
 STAMP := .venv/.installed
 
@@ -19,6 +19,13 @@ test: setup
 # vLLM's CPU build goes into the cache folder (2.3 GB); OVERTURE_VLLM_URL names a server that runs already instead.
 test-vllm: setup
 	.ci/stages vllm-install vllm-tests
+
+# verl in a Python of its own, in the cache folder (1.9 GB): its datasets read our exports.
+VERL = $(shell .venv/bin/python -c "from inference.weights import cache_folder; print(cache_folder() / 'verl')")
+test-verl: setup
+	test -x $(VERL)/bin/python || python3 -m venv $(VERL)
+	$(VERL)/bin/pip install -q --disable-pip-version-check verl==0.9.1
+	OVERTURE_VERL_PYTHON=$(VERL)/bin/python .venv/bin/python -m pytest tests/contracts/test_verl.py
 
 lint: setup
 	.ci/stages lint format types

@@ -20,6 +20,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -162,10 +163,20 @@ class Reply(NamedTuple):
 
 
 NAMES = ("asked where unclear", "asked where clear", "balanced accuracy", "right slot", "right slot by chance")
+BALANCED = 2
 
 
-def figures(items: Sequence[Item], replies: Sequence[Reply]) -> dict[str, str]:
-    """Rates with their 95% intervals."""
+class Rates(NamedTuple):
+    """NAMES in order, and of as many resamples [DRAWS, 5]; the same items are always resampled alike."""
+
+    values: np.ndarray
+    again: np.ndarray
+
+    def shown(self) -> list[str]:
+        return [_shown(value, self.again[:, k]) for k, value in enumerate(self.values)]
+
+
+def rates(items: Sequence[Item], replies: Sequence[Reply]) -> Rates:
     units = {unit: n for n, unit in enumerate(dict.fromkeys(item.unit for item in items))}
     of = np.array([units[item.unit] for item in items])
     unclear = np.array([i.unclear for i in items])
@@ -175,16 +186,15 @@ def figures(items: Sequence[Item], replies: Sequence[Reply]) -> dict[str, str]:
         kept = chosen & ~np.isnan(values)
         return float(np.average(values[kept], weights=each[kept])) if each[kept].sum() else float("nan")
 
-    def rates(weights: np.ndarray) -> tuple[float, ...]:
+    def found(weights: np.ndarray) -> tuple[float, ...]:
         each = weights[of]
         hit, alarm = mean(asked, unclear, each), mean(asked, ~unclear, each)
         return hit, alarm, (hit + 1 - alarm) / 2, mean(right, unclear, each), mean(chance, unclear, each)
 
     draws = np.random.default_rng(SEED)
     even = np.full(len(units), 1 / len(units))
-    again = np.array([rates(draws.multinomial(len(units), even).astype(float)) for _ in range(DRAWS)])
-    values = rates(np.ones(len(units)))
-    return {name: _shown(v, again[:, k]) for k, (name, v) in enumerate(zip(NAMES, values, strict=True))}
+    again = [found(draws.multinomial(len(units), even).astype(float)) for _ in range(DRAWS)]
+    return Rates(np.array(found(np.ones(len(units)))), np.array(again))
 
 
 def _shown(value: float, again: np.ndarray) -> str:
@@ -237,13 +247,19 @@ def ask(models: Sequence[Path], sets: Mapping[str, Sequence[Item]]) -> None:
     for name, items in sets.items():
         print(f"\n## {name}: {sum(i.unclear for i in items)} unclear, {sum(not i.unclear for i in items)} clear\n")
         print(f"| model | {' | '.join(NAMES)} | s |\n|---{'|---' * (len(NAMES) + 1)}|")
+        told: dict[str, Rates] = {}
         for model in models:
             began = time.monotonic()
             said = list(replies(model, [i.text for i in items]))
             lines = [{**item._asdict(), "said": text} for item, text in zip(items, said, strict=True)]
             (model / f"{name}.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
-            cells = figures(items, judged(items, said)).values()
-            print(f"| {model.name} | {' | '.join(cells)} | {time.monotonic() - began:.0f} |", flush=True)
+            told[model.name] = rates(items, judged(items, said))
+            cells = " | ".join(told[model.name].shown())
+            print(f"| {model.name} | {cells} | {time.monotonic() - began:.0f} |", flush=True)
+        print(f"\n{NAMES[BALANCED]}, paired:")
+        for (a, ours), (b, theirs) in combinations(told.items(), 2):
+            gained = Rates(ours.values - theirs.values, ours.again - theirs.again)
+            print(f"{a} less {b}: {gained.shown()[BALANCED]}")
 
 
 def played(runs: Sequence[Path]) -> None:
@@ -255,9 +271,9 @@ def played(runs: Sequence[Path]) -> None:
         outcomes = [d.outcome for d in records]
         items = [Item(d.id, d.scenario.plan["flaw_type"] != "none", d.scenario.base_case_id) for d in records]
         right = [None if o["asked_right_slot"] is None else float(o["asked_right_slot"] == 1.0) for o in outcomes]
-        done = figures(items, [Reply(o["asked"], r) for o, r in zip(outcomes, right, strict=True)])
-        won = figures(items, [Reply(o["success"]) for o in outcomes])
-        cells = [done[name] for name in NAMES[:4]] + [won[name] for name in NAMES[:2]]
+        done = rates(items, [Reply(o["asked"], r) for o, r in zip(outcomes, right, strict=True)]).shown()
+        won = rates(items, [Reply(o["success"]) for o in outcomes]).shown()
+        cells = done[:4] + won[:2]
         print(f"| {run.name} | {len(items)}, {len({i.unit for i in items})} | {' | '.join(cells)} |")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from inference.client import Connections, Prepared, Transcript, prepared
 from pipelines.engines import EMBEDDER
 from pipelines.journal import Journal
+from pipelines.pool import Counts
 from pipelines.recipe import Recipe
 from pipelines.services import (
     PROGRAMS,
@@ -104,8 +105,8 @@ class Asked:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        connections = await self._stack.enter_async_context(Connections())
-        self._models = Models(connections, self._roles, self._embedder)
+        self._connections = await self._stack.enter_async_context(Connections())
+        self._models = Models(self._connections, self._roles, self._embedder)
         return self
 
     async def __aexit__(
@@ -114,13 +115,16 @@ class Asked:
         await self._stack.aclose()
 
     @property
-    def answers(self) -> int:
-        """How many came so far."""
-        return sum(usage.calls for usage in self._models.usage.values())
+    def counts(self) -> Counts:
+        """Answers so far."""
+        told = self._models.told()
+        return Counts(usage=told["usage"], labels=told["labels"], endpoints=self._connections.told())
 
     def calls(self, dialogue_id: str) -> DialogueCalls | None:
         calls = self._replay.calls(dialogue_id)
-        return calls and replace(calls, known=calls.answered, usage={**self._replay.usage, **self._models.usage})
+        live = self._models
+        usage = {**self._replay.usage, **live.usage}
+        return calls and replace(calls, known=calls.answered, usage=usage, labels=live.labels)
 
     def services(self, calls: DialogueCalls | None, order: int) -> Services:
         replayed = self._replay.services(calls)

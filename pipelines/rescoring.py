@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -23,22 +24,22 @@ from outputs.manifest import read_manifest
 from outputs.parquet import part_writer
 from outputs.store import read_dialogue_tables, read_records
 from pipelines import measure
+from pipelines.accounts import Ledger
 from pipelines.branching import Branches
 from pipelines.dialogue_files import read_dialogues
 from pipelines.display import Display, Say, teller
-from pipelines.engines import engines
+from pipelines.engines import Engines, engines
 from pipelines.fingerprints import reward_fingerprint
 from pipelines.journal import Journal
+from pipelines.pool import Counts
 from pipelines.publishing import present, rows_of
 from pipelines.recipe import Recipe, dump_yaml
 from pipelines.recipe_families import FamilyEntry
 from pipelines.replaying import Asked, NotAsked, Replay
 from pipelines.reward_choice import chosen, limits
 from pipelines.rundir import RunDir
-from pipelines.services import RoleModel
 from pipelines.worker import compared, first_error, rewarded
-from schemas.chat import EndpointSpec
-from schemas.contracts import Detector, GroupReward, Reward, Services
+from schemas.contracts import Detector, GroupReward, Reward, Verdict
 from schemas.dialogue import Dialogue
 from schemas.errors import InputError, OvertureError
 from schemas.identity import derive, stable_hash
@@ -84,14 +85,17 @@ class Work:
         journal = stack.enter_context(Journal(self.place.journal, "score", self.fingerprint))
         return Replay(self.recipe, journal)
 
-    def services(self, dialogue: Dialogue, source: Replay | Asked, order: int = 0) -> Services:
-        """Those its rewards are given. It can be played on where the recipe plays its family as the run did."""
+    async def rewarded(
+        self, dialogue: Dialogue, source: Replay | Asked, order: int = 0
+    ) -> tuple[tuple[RewardValue, ...], Verdict]:
+        """The values, and what they say of it. It can be played on where the recipe plays its family as the run did."""
         calls = source.calls(dialogue.id)
         entry = next((e for e in self.plays if e.name == dialogue.scenario.family), None)
         if calls is None or entry is None or self.recipe is None:
-            return source.services(calls, order)
+            return await rewarded(dialogue, self.rewards, source.services(calls, order), calls)
         watch = Watch(tuple(f for f in self.recipe.filters if isinstance(f, Detector)), self.recipe.remakes)
-        return Branches(entry, dialogue, watch, calls, lambda c: source.services(c, order)).offered()
+        branches = Branches(entry, dialogue, watch, calls, lambda c: source.services(c, order))
+        return await rewarded(dialogue, self.rewards, branches.offered(), calls)
 
     def valid(self) -> Iterator[Record]:
         return (r for r in self.records() if is_valid(r))
@@ -146,7 +150,9 @@ def _score_run(order: Order, run: RunDir) -> int:
         plays = tuple(entry for entry in recipe.families if entry in run.read_config().families)
         generation = manifest.fingerprints["generation"]
         work = Work(wanted.rewards, recipe, run, generation, lambda: read_records(files), plays)
-        asked = _answered(work)
+        ledger = Ledger(run.path / "spent.json", datetime.now(UTC))
+        asked = _answered(work, lambda counts: ledger.note(counts, now=True))
+        tokens, spent = ledger.spent(recipe, sum(manifest.published.values()))
         write_text(run.scored, dump_yaml(recipe))
         tally = asyncio.run(_rewrite(work, files))
         found = measure.gather(rows_of(run))
@@ -156,6 +162,8 @@ def _score_run(order: Order, run: RunDir) -> int:
             "none_rewards": measure.none_rewards(found),
             "fingerprints": {**manifest.fingerprints, "rewards": reward_fingerprint(recipe)},
             "limits": limits(wanted.rewards),
+            "tokens": tokens,
+            "spent": spent,
         }
         present(run, manifest.model_copy(update=known))
     tally.tell()
@@ -178,9 +186,9 @@ def _score_file(order: Order) -> int:
     return 0
 
 
-def _answered(work: Work) -> int:
-    """Asks for everything the rewards need that is in no journal; how many answers that were."""
-    asked = 0
+def _answered(work: Work, note: Callable[[Counts], None] = lambda counts: None) -> int:
+    """Asks for everything the rewards need that is in no journal, and notes what was asked; how many answers came."""
+    asked = Counts()
     progress = Console(stderr=True)
     before: Mapping[str, str] = {}
     roles = set[str]()  # those asked before stay: who plays on asks them in turn
@@ -194,8 +202,11 @@ def _answered(work: Work) -> int:
             with Display(recipe, progress) as display:
                 servers = stack.enter_context(engines(recipe, work.place.logs, display))
             say = teller("asking", progress, stack)
-            asked += asyncio.run(_ask(work, servers.roles, servers.embedder, missing, say))
-    return asked
+            try:
+                asyncio.run(_ask(work, servers, missing, say, asked))
+            finally:
+                note(asked)
+    return int(asked.total("calls"))
 
 
 async def _missing(work: Work) -> dict[str, str]:
@@ -207,26 +218,24 @@ async def _missing(work: Work) -> dict[str, str]:
         replay = work.replay(stack)
         for record in work.valid():
             try:
-                await rewarded(record.dialogue, work.rewards, work.services(record.dialogue, replay))
+                await work.rewarded(record.dialogue, replay)
             except NotAsked as lacking:
                 found[record.dialogue.id] = lacking.role
     return found
 
 
-async def _ask(
-    work: Work, roles: Mapping[str, RoleModel], embedder: EndpointSpec, missing: Mapping[str, str], say: Say
-) -> int:
-    """Journals what these dialogues lack; how many answers came. As many at once as a worker has live."""
+async def _ask(work: Work, servers: Engines, missing: Mapping[str, str], say: Say, sums: Counts) -> None:
+    """Journals what these dialogues lack, and adds it to the sums. As many at once as a worker has live."""
     with ExitStack() as stack:
         replay = work.replay(stack)
         limit = asyncio.Semaphore(work.recipe.concurrency if work.recipe else 1)
-        async with Asked(replay, roles, embedder) as asked:
+        async with Asked(replay, servers.roles, servers.embedder) as asked:
             done = 0
 
             async def one(record: Record, order: int) -> None:
                 nonlocal done
                 try:
-                    await rewarded(record.dialogue, work.rewards, work.services(record.dialogue, asked, order))
+                    await work.rewarded(record.dialogue, asked, order)
                 except NotAsked:
                     pass  # of a role that comes next
                 finally:
@@ -242,12 +251,13 @@ async def _ask(
                         tasks.create_task(one(record, order))
             except BaseExceptionGroup as several:
                 raise first_error(several) from None
-            return asked.answers
+            finally:
+                sums.add(asked.counts)
 
 
 async def _labelled(work: Work, replay: Replay, record: Record, tally: Tally | None = None) -> Record:
     """With the rewards it has by itself."""
-    values, verdict = await rewarded(record.dialogue, work.rewards, work.services(record.dialogue, replay))
+    values, verdict = await work.rewarded(record.dialogue, replay)
     if tally is not None and not verdict.keep and (record.selection is None or record.selection.keep):
         tally.dropped[f"{verdict.by} ({verdict.reason})"] += 1
     return record.model_copy(update={"rewards": values})

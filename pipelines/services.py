@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import InitVar, asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -284,6 +284,13 @@ class Models:
         self._embedder = connections.embedder(embedder)
         self._phrases: Phrases | None = None
         self._running = asyncio.Semaphore(PROGRAMS)
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """What was asked so far, as `Counts` has it."""
+        return {
+            "usage": {role: asdict(usage) for role, usage in self.usage.items()},
+            "labels": {reward: asdict(usage) for reward, usage in self.labels.items()},
+        }
 
     def pools(self, casts: Iterable[Collection[str]]) -> dict[Pool, int]:
         """That dialogues with these roles are played on, each with the most roles of one dialogue that it serves."""

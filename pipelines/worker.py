@@ -165,8 +165,7 @@ class Worker:
         """Counts so far: of dialogues, by role, by endpoint."""
         return {
             "progress": {**asdict(self.progress), "live": self._admission.live},
-            "usage": {role: asdict(usage) for role, usage in self._models.usage.items()},
-            "labels": {reward: asdict(usage) for reward, usage in self._models.labels.items()},
+            **self._models.told(),
             "endpoints": self._connections.told(),
         }
 

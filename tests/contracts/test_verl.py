@@ -63,7 +63,7 @@ def test_the_reward_that_the_guide_gives_tells_right_from_wrong(folder: Path):
     assert scores == [1.0, 0.0, 0.0]
 
 
-@pytest.mark.skipif(not VERL, reason="OVERTURE_VERL_PYTHON names no Python with verl")
+@pytest.mark.skipif(not VERL, reason="OVERTURE_VERL_PYTHON names no Python with verl; `make test-verl` makes one")
 @pytest.mark.filterwarnings("default")
 def test_its_own_datasets_read_the_files(folder: Path, tmp_path: Path):
     with warnings.catch_warnings():

@@ -132,7 +132,7 @@ def test_the_runs_own_rewards_bring_back_the_very_files_and_ask_nothing(run: Pat
 def test_a_grader_is_asked_once_and_a_changed_one_anew(
     run: Path, server: ScriptedServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    path, answers = grader(tmp_path), asked(server)
+    path, answers, before = grader(tmp_path), asked(server), read_manifest(run / "manifest.json").spent
     assert score(Order(run, graders=(path,))) == 0
     first, cost = hashes(run), asked(server) - answers
     judged = [v for r in rows(run) for v in r.rewards if v.name == "guidance"]
@@ -144,6 +144,8 @@ def test_a_grader_is_asked_once_and_a_changed_one_anew(
     assert f"{cost} answers were asked for" in told and "0 answers were asked for" in told and "missing 100%" in told
     manifest = read_manifest(run / "manifest.json")
     assert manifest.none_rewards["guidance"]["uncalibrated"]
+    assert manifest.spent.labels["guidance"].calls == manifest.spent.tokens.calls - before.tokens.calls == cost
+    assert manifest.spent.invocations == before.invocations + 1, "the one that asked"
     [*_, said] = [limit for limit in manifest.limits if "reward guidance" in limit]
     assert "not shown to agree with people" in said and said.split(";")[1] in (run / "README.md").read_text()
     (tmp_path / "new").mkdir()
