@@ -7,9 +7,10 @@
     python benchmarks/learning.py ask FOLDER/base FOLDER/ours ... [--problems FILE] [--instructions FILE] [--limit 200]
     python benchmarks/learning.py played RUN ...             what trained models did in runs of the product
 
-Arms, all with as many rows: `ours`, the learner's turns of dialogues that succeeded; `never_ask`, those of
+Arms, all of as many rows: `ours`, the learner's turns of dialogues that succeeded; `never_ask`, those of
 them that answer, before anything was asked; `shuffled`, ours with the first replies dealt anew among problems, so that
-asking is as frequent and tells nothing. Asked is a first reply with a question in it (greedy), on problems that were
+asking is as frequent and tells nothing; `people`, no product of ours but what can be reached: rows of the two sets' own
+training splits. Asked is a first reply with a question in it (greedy), on problems that were
 never simulated: pairs of UMWP's test split (flawed and whole) and building instructions that people called unclear or
 clear (IGLU). Balanced accuracy is (asked where unclear + not asked where clear) / 2. Right slot: of the unclear ones,
 the share in which it asks, and shares half of the words with what a person asked there; by chance: with what a person
@@ -65,6 +66,22 @@ def arms(rows: Sequence[Row], seed: int = SEED) -> dict[str, list[Row]]:
     return {"ours": [*first, *later], "never_ask": never, "shuffled": [*shuffled, *later]}
 
 
+def people(items: Sequence[Item], n: int, seed: int = SEED) -> list[Row]:
+    """`n` rows, half of them unclear: a person's question where one is known, else a set phrase."""
+    draws = np.random.default_rng(seed)
+    found: list[Row] = []
+    for unclear, reply in ((True, "Something is not clear. Could you check it?"), (False, "It is clear what to do.")):
+        some = [item for item in items if item.unclear == unclear]
+        for item in (some[i] for i in draws.choice(len(some), n // 2, replace=False)):
+            said = item.slot or reply
+            found.append({"prompt": [_message("user", item.text)], "completion": [_message("assistant", said)]})
+    return found
+
+
+def _message(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
 def rows_of(run: Path) -> list[Row]:
     """The run's config `sft`: turns of learners with initiative whose dialogue succeeded. Of all its splits: what is
     asked after training comes of other source problems.
@@ -95,9 +112,12 @@ def base(out: Path) -> None:
     plain.save_pretrained(out)
 
 
-def write_arms(run: Path, out: Path) -> None:
+def write_arms(run: Path, out: Path, sets: Mapping[str, Sequence[Item]]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name, rows in arms(rows_of(run)).items():
+    made = arms(rows_of(run))
+    each = len(made["ours"]) // len(sets)
+    made["people"] = [row for items in sets.values() for row in people(items, each)]
+    for name, rows in made.items():
         asks = np.mean([is_question(r["completion"][0]["content"]) for r in rows])
         lines = b"".join(orjson.dumps({k: r[k] for k in ("prompt", "completion")}) + b"\n" for r in rows)
         (out / f"{name}.jsonl").write_bytes(lines)
@@ -220,9 +240,9 @@ def judged(items: Sequence[Item], said: Sequence[str]) -> list[Reply]:
     return found
 
 
-def umwp(path: Path, limit: int | None) -> list[Item]:
-    """Flawed problems of the test split and the whole ones they were made of."""
-    rows = [r for r in pq.read_table(path).to_pylist() if r["split"] == "test" and r["source"] == "umwp"]
+def umwp(path: Path, limit: int | None, split: str = "test") -> list[Item]:
+    """Flawed problems of the split and the whole ones they were made of."""
+    rows = [r for r in pq.read_table(path).to_pylist() if r["split"] == split and r["source"] == "umwp"]
     by_id = {r["problem_id"]: r for r in rows}
     found = list[Item]()
     for row in rows:
@@ -232,8 +252,8 @@ def umwp(path: Path, limit: int | None) -> list[Item]:
     return found if limit is None else found[: 2 * limit]
 
 
-def instructions(path: Path, limit: int | None) -> list[Item]:
-    rows = [r for r in pq.read_table(path).to_pylist() if r["split"] == "test"]
+def instructions(path: Path, limit: int | None, split: str = "test") -> list[Item]:
+    rows = [r for r in pq.read_table(path).to_pylist() if r["split"] == split]
     clear = [Item(r["question"], False, r["problem_id"]) for r in rows if r["answerable"]]
     unclear = [
         Item(r["question"], True, r["problem_id"], json.loads(r["meta"] or "{}").get("clarifying_question"))
@@ -241,6 +261,10 @@ def instructions(path: Path, limit: int | None) -> list[Item]:
         if not r["answerable"]
     ]
     return [*unclear[:limit], *clear[:limit]]
+
+
+def sets_of(flawed: Path, unclear: Path, limit: int | None, split: str = "test") -> dict[str, list[Item]]:
+    return {"umwp": umwp(flawed, limit, split), "instructions": instructions(unclear, limit, split)}
 
 
 def ask(models: Sequence[Path], sets: Mapping[str, Sequence[Item]]) -> None:
@@ -280,12 +304,15 @@ def played(runs: Sequence[Path]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
+    files = argparse.ArgumentParser(add_help=False)
+    files.add_argument("--problems", type=Path, default=CORPORA / "problems__flawed_math.parquet")
+    files.add_argument("--instructions", type=Path, default=CORPORA / "problems__ambiguous_instructions.parquet")
     splitting = verbs.add_parser("problems")
     splitting.add_argument("file", type=Path)
     splitting.add_argument("--out", type=Path, required=True)
     basing = verbs.add_parser("base")
     basing.add_argument("--out", type=Path, required=True)
-    making = verbs.add_parser("arms")
+    making = verbs.add_parser("arms", parents=[files])
     making.add_argument("run", type=Path)
     making.add_argument("--out", type=Path, required=True)
     training = verbs.add_parser("train")
@@ -293,10 +320,8 @@ def main() -> None:
     training.add_argument("--model", type=Path, required=True)
     training.add_argument("--out", type=Path, required=True)
     training.add_argument("--steps", type=int, default=100)
-    asking = verbs.add_parser("ask")
+    asking = verbs.add_parser("ask", parents=[files])
     asking.add_argument("models", type=Path, nargs="+")
-    asking.add_argument("--problems", type=Path, default=CORPORA / "problems__flawed_math.parquet")
-    asking.add_argument("--instructions", type=Path, default=CORPORA / "problems__ambiguous_instructions.parquet")
     asking.add_argument("--limit", type=int, help="Items of each kind.")
     playing = verbs.add_parser("played")
     playing.add_argument("runs", type=Path, nargs="+")
@@ -307,12 +332,11 @@ def main() -> None:
         case "base":
             base(given.out)
         case "arms":
-            write_arms(given.run, given.out)
+            write_arms(given.run, given.out, sets_of(given.problems, given.instructions, None, "train"))
         case "train":
             train(given.file, given.model, given.out, given.steps)
         case "ask":
-            sets = {"umwp": umwp(given.problems, given.limit)}
-            ask(given.models, sets | {"instructions": instructions(given.instructions, given.limit)})
+            ask(given.models, sets_of(given.problems, given.instructions, given.limit))
         case _:
             played(given.runs)
 

@@ -31,6 +31,7 @@ from pipelines.run import Result, build
 from pipelines.rundir import RunDir
 from schemas.chat import CallKey, ChatRequest, Message, Sampling
 from schemas.errors import RunError, StorageError, Unreachable
+from schemas.judgement import Selection
 from schemas.record import from_row
 
 TESTS = Path(__file__).parents[1]
@@ -257,6 +258,17 @@ def test_a_limited_run_makes_the_first_dialogues_of_the_full_run(tmp_path: Path,
 
 def _all(out: Path) -> list[Any]:
     return list(read_records(sorted(p for f in ("data", "rejected") for p in (out / f).glob("*.parquet"))))
+
+
+@pytest.mark.parametrize("selectors", [[], ["filters.near_duplicate.NearDuplicate"]])
+def test_whatever_selects_no_more_is_published_than_was_ordered(
+    tmp_path: Path, server: ScriptedProcess, selectors: list[str]
+) -> None:
+    path = recipe(tmp_path, server.base_url, target=6, oversample=2.0, selectors=selectors)
+    found = run(path, tmp_path / "run").manifest
+    assert found.status == "complete" and sum(found.published.values()) == 6
+    chosen = [r.selection for r in _all(tmp_path / "run")]
+    assert chosen.count(Selection(keep=True)) == 6 and chosen.count(Selection(keep=False, reason="over_target")) > 0
 
 
 def test_a_raised_target_extends_a_finished_run(tmp_path: Path) -> None:
