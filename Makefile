@@ -1,5 +1,5 @@
 # Needs python3 (3.11 or newer) with venv, and node for pyright; everything else is installed into .venv.
-.PHONY: setup demo test test-vllm test-verl lint format bench bench-inference bench-realism clean
+.PHONY: setup demo test test-vllm test-verl lint format bench-inference bench-realism clean
 
 STAMP := .venv/.installed
 
@@ -42,9 +42,6 @@ bench-inference: setup
 bench-realism: setup
 	.venv/bin/python benchmarks/realism_speed.py
 	.venv/bin/python benchmarks/matching_speed.py
-
-bench: setup
-	set -e; for script in benchmarks/*.py; do .venv/bin/python $$script; done
 
 # Runs are data: they stay.
 clean:

@@ -1,20 +1,21 @@
-"""Does a small model that was trained on a run learn when to ask? No result is published yet.
+"""Does a small model that was trained on a run learn when to ask, and what? docs/learning.md has the results.
 
     python benchmarks/learning.py problems WORKED.parquet --out FOLDER   its train and test split, a file each
     python benchmarks/learning.py base --out FOLDER/base     SmolLM2-135M-Instruct of the cache, for transformers
-    python benchmarks/learning.py arms RUN --out FOLDER      training files of three arms, from the run's config `sft`
+    python benchmarks/learning.py arms RUN --out FOLDER      training files of four arms, from the run's config `sft`
     python benchmarks/learning.py train FOLDER/ours.jsonl --model FOLDER/base --out FOLDER/ours [--steps 100]
     python benchmarks/learning.py ask FOLDER/base FOLDER/ours ... [--problems FILE] [--instructions FILE] [--limit 200]
     python benchmarks/learning.py played RUN ...             what trained models did in runs of the product
 
-Arms, all of as many rows: `ours`, the learner's turns of dialogues that succeeded; `never_ask`, those of
-them that answer, before anything was asked; `shuffled`, ours with the first replies dealt anew among problems, so that
-asking is as frequent and tells nothing; `people`, no product of ours but what can be reached: rows of the two sets' own
-training splits. Asked is a first reply with a question in it (greedy), on problems that were
-never simulated: pairs of UMWP's test split (flawed and whole) and building instructions that people called unclear or
-clear (IGLU). Balanced accuracy is (asked where unclear + not asked where clear) / 2. Right slot: of the unclear ones,
-the share in which it asks, and shares half of the words with what a person asked there; by chance: with what a person
-asked elsewhere. 95% intervals are bootstrapped over pairs, instructions, or base cases.
+Arms, all of as many rows: `ours`, the learner's turns of dialogues that succeeded; `never_ask`, those of them that
+answer, before anything was asked; `shuffled`, ours with the first replies dealt anew among problems, so that asking is
+as frequent and tells nothing; `people`, not ours but what can be reached: rows of the two sets' own training splits.
+
+Asked is a first reply with a question in it (greedy), on problems that were never simulated: pairs of UMWP's test split
+(flawed and whole) and building instructions that people called unclear or clear (IGLU). Balanced accuracy is (asked
+where unclear + not asked where clear) / 2. Right slot: of the unclear ones, the share in which it asks, and shares half
+of the words with what a person asked there; by chance: with what a person asked elsewhere. 95% intervals are
+bootstrapped over pairs, instructions, or base cases, those of shares no narrower than Wilson's.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from generators.latents.tagger import is_question
 from inference.weights import fetch
 from pipelines.dialogue_files import read_dialogues
 from pipelines.hindsight_rows import overlap
+from schemas.judgement import Interval, shown
 
 CORPORA = Path(__file__).parents[2] / "shared" / "corpora"
 SEED, DRAWS = 7, 2000
@@ -143,7 +145,7 @@ def train(file: Path, model: Path, out: Path, steps: int) -> None:
         seed=SEED,
         use_cpu=True,
         bf16=True,  # of the arithmetic alone; more than twice as fast where the CPU has it
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
     )
     rows = load_dataset("json", data_files=str(file), split="train")
     trainer = SFTTrainer(str(model), args=config, train_dataset=rows)
@@ -183,7 +185,7 @@ class Reply(NamedTuple):
 
 
 NAMES = ("asked where unclear", "asked where clear", "balanced accuracy", "right slot", "right slot by chance")
-BALANCED = 2
+BALANCED, SLOT = 2, 3
 
 
 class Rates(NamedTuple):
@@ -191,13 +193,16 @@ class Rates(NamedTuple):
 
     values: np.ndarray
     again: np.ndarray
+    units: tuple[int, ...] = (0,) * 5
+    """Behind each share, whose interval is no narrower than Wilson's of as many trials; 0 for what is no share."""
 
     def shown(self) -> list[str]:
-        return [_shown(value, self.again[:, k]) for k, value in enumerate(self.values)]
+        return [_shown(value, self.again[:, k], self.units[k]) for k, value in enumerate(self.values)]
 
 
-def rates(items: Sequence[Item], replies: Sequence[Reply]) -> Rates:
-    units = {unit: n for n, unit in enumerate(dict.fromkeys(item.unit for item in items))}
+def rates(items: Sequence[Item], replies: Sequence[Reply], drawn: Sequence[str] | None = None) -> Rates:
+    """`drawn`: the units that are resampled, where others than the items' own."""
+    units = {unit: n for n, unit in enumerate(drawn or dict.fromkeys(item.unit for item in items))}
     of = np.array([units[item.unit] for item in items])
     unclear = np.array([i.unclear for i in items])
     asked, right, chance = (np.array([r[k] for r in replies], dtype=float) for k in range(3))
@@ -214,14 +219,16 @@ def rates(items: Sequence[Item], replies: Sequence[Reply]) -> Rates:
     draws = np.random.default_rng(SEED)
     even = np.full(len(units), 1 / len(units))
     again = [found(draws.multinomial(len(units), even).astype(float)) for _ in range(DRAWS)]
-    return Rates(np.array(found(np.ones(len(units)))), np.array(again))
+    a, b, c = (len(set(of[chosen])) for chosen in (unclear, ~unclear, unclear & ~np.isnan(right)))
+    return Rates(np.array(found(np.ones(len(units)))), np.array(again), (a, b, 0, c, c))
 
 
-def _shown(value: float, again: np.ndarray) -> str:
+def _shown(value: float, again: np.ndarray, units: int) -> str:
     if np.isnan(value):
         return "-"
     low, high = np.nanquantile(again, (0.025, 0.975))
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    least = Interval.of_share(float(value), units) if units else Interval(value, low, high, 0)
+    return shown(Interval(value, min(low, least.low), max(high, least.high), units))
 
 
 def judged(items: Sequence[Item], said: Sequence[str]) -> list[Reply]:
@@ -267,6 +274,19 @@ def sets_of(flawed: Path, unclear: Path, limit: int | None, split: str = "test")
     return {"umwp": umwp(flawed, limit, split), "instructions": instructions(unclear, limit, split)}
 
 
+def answered(model: Path, name: str, items: Sequence[Item]) -> list[str]:
+    """Kept beside the model, and not asked for again while it is the same."""
+    path = model / f"{name}.jsonl"
+    if path.exists() and path.stat().st_mtime > (model / "model.safetensors").stat().st_mtime:
+        rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+        if [row["text"] for row in rows] == [item.text for item in items]:
+            return [row["said"] for row in rows]
+    said = list(replies(model, [item.text for item in items]))
+    lines = [{**item._asdict(), "said": text} for item, text in zip(items, said, strict=True)]
+    path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    return said
+
+
 def ask(models: Sequence[Path], sets: Mapping[str, Sequence[Item]]) -> None:
     for name, items in sets.items():
         print(f"\n## {name}: {sum(i.unclear for i in items)} unclear, {sum(not i.unclear for i in items)} clear\n")
@@ -274,31 +294,36 @@ def ask(models: Sequence[Path], sets: Mapping[str, Sequence[Item]]) -> None:
         told: dict[str, Rates] = {}
         for model in models:
             began = time.monotonic()
-            said = list(replies(model, [i.text for i in items]))
-            lines = [{**item._asdict(), "said": text} for item, text in zip(items, said, strict=True)]
-            (model / f"{name}.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+            said = answered(model, name, items)
             told[model.name] = rates(items, judged(items, said))
             cells = " | ".join(told[model.name].shown())
             print(f"| {model.name} | {cells} | {time.monotonic() - began:.0f} |", flush=True)
-        print(f"\n{NAMES[BALANCED]}, paired:")
-        for (a, ours), (b, theirs) in combinations(told.items(), 2):
-            gained = Rates(ours.values - theirs.values, ours.again - theirs.again)
-            print(f"{a} less {b}: {gained.shown()[BALANCED]}")
+        contrasts(told, BALANCED)
+
+
+def contrasts(told: Mapping[str, Rates], figure: int) -> None:
+    print(f"\n{NAMES[figure]}, each less each, what is common drawn together:\n")
+    for (a, ours), (b, theirs) in combinations(told.items(), 2):
+        gained = Rates(ours.values - theirs.values, ours.again - theirs.again)
+        print(f"- {a} less {b}: {gained.shown()[figure]}")
 
 
 def played(runs: Sequence[Path]) -> None:
     """Of whole dialogues of `flawed`: asked is that the learner asked at all; the slot is that which was taken out."""
     print(f"| run | dialogues, cases | {' | '.join(NAMES[:4])} | success, unclear | success, clear |")
     print(f"|---{'|---' * 7}|")
-    for run in runs:
-        records = [r.dialogue for r in read_dialogues(run) if r.dialogue.outcome.get("success") is not None]
-        outcomes = [d.outcome for d in records]
-        items = [Item(d.id, d.scenario.plan["flaw_type"] != "none", d.scenario.base_case_id) for d in records]
+    every = {run.name: [r.dialogue for r in read_dialogues(run)] for run in runs}
+    cases = sorted({d.scenario.base_case_id for dialogues in every.values() for d in dialogues})
+    told: dict[str, Rates] = {}
+    for name, dialogues in every.items():
+        outcomes = [d.outcome for d in dialogues]
+        items = [Item(d.id, d.scenario.plan["flaw_type"] != "none", d.scenario.base_case_id) for d in dialogues]
         right = [None if o["asked_right_slot"] is None else float(o["asked_right_slot"] == 1.0) for o in outcomes]
-        done = rates(items, [Reply(o["asked"], r) for o, r in zip(outcomes, right, strict=True)]).shown()
-        won = rates(items, [Reply(o["success"]) for o in outcomes]).shown()
-        cells = done[:4] + won[:2]
-        print(f"| {run.name} | {len(items)}, {len({i.unit for i in items})} | {' | '.join(cells)} |")
+        told[name] = rates(items, [Reply(o["asked"], r) for o, r in zip(outcomes, right, strict=True)], cases)
+        won = rates(items, [Reply(bool(o["success"])) for o in outcomes], cases)
+        cells = told[name].shown()[: SLOT + 1] + won.shown()[:2]
+        print(f"| {name} | {len(items)}, {len({i.unit for i in items})} | {' | '.join(cells)} |")
+    contrasts(told, SLOT)
 
 
 def main() -> None:
