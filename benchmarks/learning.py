@@ -20,7 +20,6 @@ bootstrapped over pairs, instructions, or base cases, those of shares no narrowe
 
 import argparse
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -290,14 +289,13 @@ def answered(model: Path, name: str, items: Sequence[Item]) -> list[str]:
 def ask(models: Sequence[Path], sets: Mapping[str, Sequence[Item]]) -> None:
     for name, items in sets.items():
         print(f"\n## {name}: {sum(i.unclear for i in items)} unclear, {sum(not i.unclear for i in items)} clear\n")
-        print(f"| model | {' | '.join(NAMES)} | s |\n|---{'|---' * (len(NAMES) + 1)}|")
+        print(f"| model | {' | '.join(NAMES)} |\n|---{'|---' * len(NAMES)}|")
         told: dict[str, Rates] = {}
         for model in models:
-            began = time.monotonic()
             said = answered(model, name, items)
             told[model.name] = rates(items, judged(items, said))
             cells = " | ".join(told[model.name].shown())
-            print(f"| {model.name} | {cells} | {time.monotonic() - began:.0f} |", flush=True)
+            print(f"| {model.name} | {cells} |", flush=True)
         contrasts(told, BALANCED)
 
 
