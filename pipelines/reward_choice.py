@@ -25,12 +25,18 @@ class Choice(NamedTuple):
 
 def chosen(spec: str | None, graders: Sequence[Path], sets: Sequence[str], run: RunDir | None) -> Choice:
     """`spec`: a recipe's file, import paths with commas between them, or None for what a run was labelled with last,
-    else the default ones. A grader takes the place of another of its construct. Raises RecipeError, DataError.
+    else the default ones. `sets`: changes of that recipe, or of the run's.
+    A grader takes the place of another of its construct. Raises RecipeError, DataError.
     """
     named = spec is not None and Path(spec).suffix in (".yaml", ".yml")
-    if sets and not named:
+    if sets and not named and run is None:
         raise InputError("--set: there is no recipe under --rewards to change; give one, as --rewards recipe.yaml")
-    base = load(Path(str(spec)), sets) if named else run.read_scored() if run is not None else None
+    if named:
+        base = load(Path(str(spec)), sets)
+    elif run is not None:
+        base = load(run.labelled_by, sets) if sets else run.read_scored()
+    else:
+        base = None
     if spec is not None and not named:
         found = tuple(_built({"use": path.strip()}, "--rewards") for path in spec.split(","))
     else:

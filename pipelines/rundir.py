@@ -109,9 +109,14 @@ class RunDir:
         """The recipe of the run. Raises DataError."""
         return self._recipe(self.config)
 
+    @property
+    def labelled_by(self) -> Path:
+        """The recipe whose rewards the rows have or are to have."""
+        return self.scored if self.scored.is_file() else self.config
+
     def read_scored(self) -> Recipe:
-        """The recipe whose rewards the rows have or are to have. Raises DataError."""
-        return self._recipe(self.scored if self.scored.is_file() else self.config)
+        """Raises DataError."""
+        return self._recipe(self.labelled_by)
 
     def _recipe(self, path: Path) -> Recipe:
         if not path.is_file():

@@ -255,6 +255,20 @@ def test_without_a_recipe_nobody_is_asked_and_the_judged_reward_says_so(tmp_path
     assert reasons == {"no_judge"} and not (tmp_path / "out-scoring").exists()
 
 
+def test_a_run_without_a_judge_is_given_one_by_a_setting(
+    tmp_path: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+):
+    run, graders = RunDir(tmp_path / "run"), (grader(tmp_path),)
+    build(load(recipe(tmp_path, server, roles={}), ()), run, "if-possible", "test", Nobody())
+    answers = asked(server)
+    assert score(Order(run.path, graders=graders)) == 0 and asked(server) == answers
+    assert "no_judge" in capsys.readouterr().out
+    assert score(Order(run.path, graders=graders, sets=("roles.judge=reader",))) == 0 and asked(server) > answers
+    assert "uncalibrated" in capsys.readouterr().out
+    with pytest.raises(InputError, match="there is no recipe under --rewards to change"):
+        score(Order(tmp_path / "kept.parquet", out=tmp_path / "scored.parquet", sets=("target=3",)))
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -263,7 +277,7 @@ def test_without_a_recipe_nobody_is_asked_and_the_judged_reward_says_so(tmp_path
             "--rewards: no module 'succes' in rewards; did you mean 'rewards.success'?",
         ),
         ({"rewards": "filters.repetition.Repetition"}, "is a filter; here a reward is wanted"),
-        ({"sets": ("target=3",)}, "--set: there is no recipe under --rewards"),
+        ({"sets": ("roles.judge=absent",)}, "--set: roles.judge: no model 'absent'"),
         ({"graders": (Path("absent.yaml"),)}, "absent.yaml: cannot be read"),
         ({"rewards": "absent.yaml"}, "absent.yaml"),
     ],
