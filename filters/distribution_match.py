@@ -23,9 +23,8 @@ import pyarrow as pa
 from filters.balancing import Balanced, balance
 from filters.feasibility import feasibility, shares, tolerance
 from filters.pool import Groups, read_groups
-from filters.sampling import draw
+from filters.sampling import draw, draw_evenly
 from schemas.contracts import Selector
-from schemas.identity import derive
 from schemas.judgement import Choice, Feasibility, Judged, Selection
 
 
@@ -60,8 +59,7 @@ class DistributionMatch(Selector):
         lost = "over_target"
         if not groups.matchable or sketches.num_rows < self.minimum:
             reason = "too_few_to_match" if groups.matchable else "no_reference"
-            order = np.argsort([derive(seed, "first", name) for name in groups.ids])
-            kept = draw(groups.pool.sizes, np.full(len(order), target / sketches.num_rows), order, target, seed)
+            kept = draw_evenly(groups.ids, groups.pool.sizes, target, seed)
         else:
             best = _best(groups, target)
             limits = feasibility(groups, target, best)

@@ -25,6 +25,12 @@ def draw(sizes: np.ndarray, pi: np.ndarray, order: np.ndarray, target: int, seed
     return kept
 
 
+def draw_evenly(ids: Sequence[str], sizes: np.ndarray, target: int, seed: int) -> np.ndarray:
+    """bool [groups]: as `draw`, each dialogue as likely as any other, and whatever order the groups come in."""
+    order = np.argsort([derive(seed, "first", name) for name in ids])
+    return draw(sizes, np.full(len(order), min(1.0, target / max(1, sizes.sum()))), order, target, seed)
+
+
 def systematic(pi: np.ndarray, count: int, start: float) -> np.ndarray:
     """`count` different positions, with probabilities as near to `pi` as that number lets them be.
 

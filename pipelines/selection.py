@@ -5,7 +5,7 @@ The pool is streamed: what is held in memory is a bounded sample for fitting, an
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from discriminators.user_turns import Sample
-from filters.sampling import draw
+from filters.sampling import draw_evenly
 from outputs.manifest import Feasible, SelectionReward
 from outputs.publish import Decision
 from outputs.store import read_records, read_table
@@ -31,6 +31,7 @@ from schemas.identity import derive
 from schemas.judgement import Judged, Realism, Selection
 from schemas.record import Record
 
+_KEPT = Selection(keep=True)
 _OVER = Selection(keep=False, reason="over_target")
 
 
@@ -106,34 +107,31 @@ def _family(
     left = set(realism)
     if not left:
         return
-    kept = Selection(keep=True)
-    pool.decisions.update({i: Decision(kept, realism=r, labels=labels) for i, (r, labels) in realism.items()})
+    chosen = dict.fromkeys(realism, _KEPT)
     errors = {} if scorer is None else scorer.given.errors
     for number, selector in enumerate(recipe.selectors):
         table = of_dialogues(sketches[number], left)
         choice = selector.select(table, quota, derive(recipe.seed, "select", entry.name), errors)
-        chosen = dict(choice.each)
-        for dialogue_id, selection in chosen.items():
-            pool.decisions[dialogue_id] = replace(pool.decisions[dialogue_id], selection=selection)
-        left = {name for name, selection in chosen.items() if selection.keep}
+        found = dict(choice.each)
+        chosen |= found
+        left = {name for name, selection in found.items() if selection.keep}
         if choice.feasibility is not None:
             given = None if scorer is None else scorer.given
             feasible = figures.feasible(entry.name, choice.feasibility, given)
-            reward = figures.selection_reward(entry.name, table, chosen)
+            reward = figures.selection_reward(entry.name, table, found)
             pool.matched[entry.name] = Matched(feasible, reward, seen)
     over = _over(groups, left, quota, derive(recipe.seed, "over", entry.name))
-    pool.decisions.update({i: replace(pool.decisions[i], selection=_OVER) for i in over})
+    chosen |= dict.fromkeys(over, _OVER)
+    for name, (scores, labels) in realism.items():
+        pool.decisions[name] = Decision(chosen[name], realism=scores, labels=labels)
     pool.accepted[entry.name] = len(left) - len(over)
 
 
 def _over(found: _Groups, left: Collection[str], quota: int, seed: int) -> list[str]:
     """Dialogues that are one too many, as whole groups: selectors may leave more than was ordered."""
-    groups = [ids for ids in found.members.values() if ids[0] in left]
-    sizes = np.array([len(ids) for ids in groups], int)
-    if sizes.sum() <= quota:
-        return []
-    kept = draw(sizes, np.full(len(groups), quota / sizes.sum()), np.arange(len(groups)), quota, seed)
-    return [i for ids, keep in zip(groups, kept, strict=True) if not keep for i in ids]
+    groups = {group: ids for group, ids in found.members.items() if ids[0] in left}
+    kept = draw_evenly(list(groups), np.array([len(ids) for ids in groups.values()], int), quota, seed)
+    return [i for ids, keep in zip(groups.values(), kept, strict=True) if not keep for i in ids]
 
 
 def valid_dialogues(recipe: Recipe, shards: Sequence[Path]) -> dict[str, int]:

@@ -267,6 +267,8 @@ def test_whatever_selects_no_more_is_published_than_was_ordered(
     path = recipe(tmp_path, server.base_url, target=6, oversample=2.0, selectors=selectors)
     found = run(path, tmp_path / "run").manifest
     assert found.status == "complete" and sum(found.published.values()) == 6
+    run(path, tmp_path / "sharded", "shard_size=2", "workers=2")
+    assert published(tmp_path / "sharded") == published(tmp_path / "run")
     chosen = [r.selection for r in _all(tmp_path / "run")]
     assert chosen.count(Selection(keep=True)) == 6 and chosen.count(Selection(keep=False, reason="over_target")) > 0
 
